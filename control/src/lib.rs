@@ -1,0 +1,1 @@
+//! rarog-control

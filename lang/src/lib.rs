@@ -1,0 +1,13 @@
+//! rarog-lang: VPL text to a checked [`plan::Plan`], with every diagnostic at once.
+//!
+//! ```text
+//! text ─► lexer ─► parser ─► ast ─► checker ─► plan ─► explain, graph
+//!                                     └─► diagnostics
+//! ```
+//! The crate does no I/O: imports are read through a function that the caller gives.
+
+pub mod ast;
+pub mod diagnostic;
+pub mod plan;
+pub mod span;
+pub mod value;

@@ -1,0 +1,659 @@
+//! The plan: a checked program as an owned, serialisable graph that knows nothing of the engine that will run it.
+//!
+//! ```text
+//! Input(SensorReading) ──► Filter ──► Window ──► Project ──► Emit
+//!        layout 0            0           1          2          2
+//! ```
+//! Nodes stand in topological order (inputs before readers; within that, in the order of the text). Each node has an
+//! output *layout*: the columns that something downstream reads, found by the checker while it resolved names. Filters
+//! share their input's layout. Nothing in here has to be rediscovered later: keys, bounds, delays and the fields that
+//! are read are all said.
+
+pub use crate::ast::{BinOp, JoinKind, UnOp};
+use crate::span::Span;
+use crate::value::{Type, Value};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// Version of this data structure; a reader refuses others.
+pub const PLAN_VERSION: u32 = 1;
+
+/// Index into [`Plan::nodes`].
+pub type NodeId = u32;
+/// Index into [`Plan::layouts`].
+pub type LayoutId = u32;
+/// Index into [`Plan::streams`].
+pub type StreamId = u32;
+/// Index into [`Plan::inputs`].
+pub type InputId = u32;
+
+/// A whole program.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// [`PLAN_VERSION`].
+    pub version: u32,
+    /// Declared connectors (and those of the cluster that are used).
+    pub connectors: Vec<Connector>,
+    /// One per `.from`.
+    pub subscriptions: Vec<Subscription>,
+    /// Event types that come from outside and are read.
+    pub inputs: Vec<Input>,
+    /// Record layouts.
+    pub layouts: Vec<Layout>,
+    /// Operators.
+    pub nodes: Vec<Node>,
+    /// Streams in the order of the text.
+    pub streams: Vec<Stream>,
+    /// User functions that are called.
+    pub functions: Vec<Function>,
+}
+
+/// `connector C = kind(…)`; a cluster's connector has the same form.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Connector {
+    /// Name.
+    pub name: Arc<str>,
+    /// `mqtt`, `file`, `console`, …
+    pub kind: Arc<str>,
+    /// Constant parameters.
+    pub params: Vec<(Arc<str>, Value)>,
+}
+
+/// `.from(C, …)` on an event type.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Subscription {
+    /// Index into [`Plan::connectors`].
+    pub connector: u32,
+    /// The event type it stands on.
+    pub event: Arc<str>,
+    /// Constant parameters other than the connector.
+    pub params: Vec<(Arc<str>, Value)>,
+    /// `timestamp:`
+    pub time_field: Option<Arc<str>>,
+    /// `.watermark(idle:)` of the stream it stands on, ns; `None`: the default.
+    pub idle: Option<i64>,
+}
+
+/// An event type that is read from outside.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Input {
+    /// Type name on the wire.
+    pub event: Arc<str>,
+    /// All declared fields in order, parents' first; `None`: not declared.
+    pub declared: Option<Vec<(Arc<str>, Type)>>,
+    /// The field of `.from(timestamp:)`, else the first one declared `timestamp`.
+    pub time_field: Option<Arc<str>>,
+    /// The columns that are read.
+    pub layout: LayoutId,
+    /// Does anything need the record as it came (`.to` or an output without emit, `distinct()`, an alias as a value)?
+    pub whole: bool,
+    /// The `.from` subscriptions that name this type; empty: it comes from every source.
+    pub subscriptions: Vec<u32>,
+}
+
+/// What a record carries between two nodes.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Layout {
+    /// Columns in order. For a closed record these are all its fields.
+    pub columns: Vec<ColumnDef>,
+    /// An open record has more fields than the columns that are read (it came from outside unchanged).
+    pub open: bool,
+}
+
+/// A column.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ColumnDef {
+    /// Field name.
+    pub name: Arc<str>,
+    /// Static type; `Any` is decided batch by batch.
+    pub ty: Type,
+    /// Is a null kept in outputs (the item is the literal `null`)?
+    pub keep_null: bool,
+    /// Is it readable but not a field of the record (`window_start`, `window_end`, `match_*`, an item hidden from outputs)?
+    pub hidden: bool,
+}
+
+/// A stream.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Stream {
+    /// Name.
+    pub name: Arc<str>,
+    /// Its last node: what readers of the stream read.
+    pub node: NodeId,
+    /// Its watermark w = min over these of (clock of the input type's sources - delay).
+    pub clock: Vec<ClockTerm>,
+    /// Does it have an output (`emit`, `to`, `process`) or a reader?
+    pub used: bool,
+    /// Place of its name.
+    pub span: Span,
+}
+
+/// A term of a stream's watermark. A timer counts like a source that follows all the others.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ClockTerm {
+    /// The input; `None`: all sources (timers).
+    pub input: Option<InputId>,
+    /// Sum of `out_of_order` on the (longest) way from there to this stream, its own included, ns ≥ 0.
+    pub delay: i64,
+}
+
+/// A node of the graph.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Node {
+    /// What it does.
+    pub op: Op,
+    /// Nodes it reads; `Merge`, `Join` and `Sequence` have several.
+    pub inputs: Vec<NodeId>,
+    /// Layout of its records.
+    pub layout: LayoutId,
+    /// The stream in whose text it stands (for `Input`: the first reader).
+    pub stream: StreamId,
+    /// Where its operator stands in the text.
+    pub span: Span,
+}
+
+/// What a node does.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Op {
+    /// Records of an event type from outside.
+    Input(InputId),
+    /// `timer(interval, initial_delay:)`: columns `timestamp` (int, epoch ms) and `tick` (int), as far as they are read.
+    Timer {
+        /// ns > 0.
+        interval: i64,
+        /// ns ≥ 0.
+        initial_delay: i64,
+        /// `Timer_<stream>`
+        event: Arc<str>,
+    },
+    /// `merge(…)`: a record of input node i enters if any condition of a branch on it holds.
+    Merge(Vec<Branch>),
+    /// `where`, `filter`, `having`.
+    Filter(Expr),
+    /// `select`, `emit`: a new record. The event type becomes `event` if that is given (`emit`: the stream's name or T).
+    Project {
+        /// One per column of the layout.
+        items: Vec<Expr>,
+        /// New event type.
+        event: Option<Arc<str>>,
+    },
+    /// A window whose aggregate, if any, is computed in the same node.
+    Window {
+        /// Bounds.
+        window: Window,
+        /// Key of the `partition_by` before it (columns by expression over the input layout).
+        key: Vec<Key>,
+        /// Fused aggregate; `None`: the window releases its records, with `window_start` and `window_end` as the last
+        /// two (hidden) columns of its layout as far as they are read.
+        aggregate: Option<Aggregate>,
+        /// `.allowed_lateness`, ns.
+        allowed_lateness: i64,
+        /// Is there a reader of `late(S)`?
+        late_read: bool,
+    },
+    /// An aggregate over what a window released (there are operators between them, or it groups otherwise): one record
+    /// per released window and key.
+    AggregateReleased {
+        /// Key of the last `partition_by`.
+        key: Vec<Key>,
+        /// Aggregate.
+        aggregate: Aggregate,
+    },
+    /// An aggregate without a window: the running result per record.
+    AggregateRunning {
+        /// Key of the last `partition_by`.
+        key: Vec<Key>,
+        /// Aggregate.
+        aggregate: Aggregate,
+    },
+    /// `distinct`: by these values; empty: the whole record.
+    Distinct {
+        /// Values.
+        by: Vec<Expr>,
+        /// ns.
+        within: Option<i64>,
+        /// Behind a window without aggregate: per released window and these keys of it.
+        per_window: bool,
+    },
+    /// `limit(n)`, `first()`.
+    Limit(u64),
+    /// `process(f(args))`.
+    Process {
+        /// Index into [`Plan::functions`].
+        function: u32,
+        /// Arguments over the input layout.
+        args: Vec<Expr>,
+    },
+    /// `print(e…)` to stderr; empty: the record.
+    Print(Vec<Expr>),
+    /// `log(level:, message:, data:)`.
+    Log {
+        /// `error warn info debug trace`
+        level: Arc<str>,
+        /// Text.
+        message: Option<Expr>,
+        /// Anything.
+        data: Option<Expr>,
+    },
+    /// `alert(webhook:, message:)`.
+    Alert {
+        /// URL.
+        webhook: Option<Arc<str>>,
+        /// Text around fields.
+        message: Vec<AlertPart>,
+    },
+    /// `to(C, …)`.
+    Send {
+        /// Index into [`Plan::connectors`].
+        connector: u32,
+        /// Constant parameters other than the connector.
+        params: Vec<(Arc<str>, Value)>,
+        /// Is it an output of the run (a stream without emit)?
+        output: bool,
+    },
+    /// An output of the run (behind each emit; behind process in a stream without emit and to).
+    Emit,
+    /// A join (section 11).
+    Join(Join),
+    /// A sequence or pattern (section 10).
+    Sequence(Box<Sequence>),
+    /// `late(S)`.
+    Late {
+        /// The stream whose late records these are.
+        of: StreamId,
+    },
+}
+
+/// An input of a merge.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Branch {
+    /// Index into the node's `inputs`.
+    pub input: u32,
+    /// Over the input's layout.
+    pub condition: Option<Expr>,
+    /// For each column of the merge's layout the column of the input, if it has it.
+    pub columns: Vec<Option<u32>>,
+}
+
+/// A part of an alert's message.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum AlertPart {
+    /// Literal text.
+    Text(Arc<str>),
+    /// `{f}`
+    Field(Expr),
+}
+
+/// A key of `partition_by`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Key {
+    /// Its name in results.
+    pub name: Arc<str>,
+    /// Value over the input layout.
+    pub value: Expr,
+}
+
+/// Window bounds (section 8); times in ns.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Window {
+    /// `[s, s + size)` for every multiple `s` of `slide`; tumbling: `slide == size`.
+    Time {
+        /// ns
+        size: i64,
+        /// ns
+        slide: i64,
+    },
+    /// Chains with gaps ≤ `gap`.
+    Session {
+        /// ns
+        gap: i64,
+    },
+    /// Last `size` records, first when there are that many, then every `slide`.
+    Count {
+        /// Records.
+        size: u64,
+        /// Records; tumbling: `slide == size`.
+        slide: u64,
+    },
+}
+
+/// What `.aggregate` computes. Its layout: columns of the output in order (keys, items, `_partition`).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Aggregate {
+    /// Every call of an aggregate function.
+    pub calls: Vec<AggregateCall>,
+    /// One expression per column of the node's layout, over [`Expr::Aggregate`], [`Expr::Key`], [`Expr::Partition`],
+    /// [`Expr::WindowStart`], [`Expr::WindowEnd`], [`Expr::EventTime`].
+    pub items: Vec<Expr>,
+}
+
+/// A call of an aggregate function.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AggregateCall {
+    /// Which.
+    pub function: AggregateFn,
+    /// Its argument over the input layout; `count()` has none.
+    pub argument: Option<Expr>,
+}
+
+/// Aggregate functions (section 9).
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub enum AggregateFn {
+    /// `count()`
+    Count,
+    /// `count(x)`
+    CountValues,
+    /// `sum`
+    Sum,
+    /// `avg`
+    Avg,
+    /// `min`
+    Min,
+    /// `max`
+    Max,
+    /// `variance`
+    Variance,
+    /// `stddev`
+    Stddev,
+    /// `first`
+    First,
+    /// `last`
+    Last,
+    /// `ema(x, n)`
+    Ema(f64),
+    /// `count_distinct` and its other spellings
+    CountDistinct,
+    /// `collect`
+    Collect,
+    /// `top_k(x, k)`
+    TopK(u64),
+    /// `percentile(x, q)` and its other spellings; 0 ≤ q ≤ 1
+    Percentile(f64),
+}
+
+/// A join (section 11).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Join {
+    /// Which unmatched records are kept.
+    pub kind: JoinKind,
+    /// Name of each input, by which its fields are prefixed.
+    pub names: Vec<Arc<str>>,
+    /// Own condition of each input, over its layout.
+    pub conditions: Vec<Option<Expr>>,
+    /// Equalities: per equality, the inputs it is between and the key over each one's layout.
+    pub equalities: Vec<Vec<(u32, Expr)>>,
+    /// All conditions of `.on`, over [`Expr::Of`].
+    pub on: Expr,
+    /// ns
+    pub window: i64,
+    /// For each column of the layout: input and its column.
+    pub columns: Vec<(u32, u32)>,
+}
+
+/// A sequence or pattern (section 10). Expressions read captured records by [`Expr::Of`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Sequence {
+    /// Alternatives of a top-level OR, each a list of elements.
+    pub alternatives: Vec<Vec<Element>>,
+    /// `.not(N where …)`
+    pub nots: Vec<Event>,
+    /// Keys; each evaluated on every record that takes part.
+    pub key: Vec<Arc<str>>,
+    /// ns
+    pub within: Option<i64>,
+    /// Selection strategy.
+    pub mode: Mode,
+    /// `.each()`
+    pub each: bool,
+    /// `.max_runs`
+    pub max_runs: u64,
+}
+
+/// Selection strategy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Mode {
+    /// Skip till next match.
+    Next,
+    /// `.strict()`
+    Strict,
+    /// `.skip_till_any()`
+    Any,
+}
+
+/// An element of a sequence.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Element {
+    /// One event, or a Kleene run of it.
+    Event(Event),
+    /// `not X`
+    Absence(Event),
+    /// `A AND B` in any order.
+    And(Vec<Event>),
+    /// `A OR B`
+    Or(Vec<Event>),
+}
+
+/// What takes one record in a sequence.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// Index into the node's `inputs`.
+    pub input: u32,
+    /// Name of the captured record; unnamed steps go by type.
+    pub name: Arc<str>,
+    /// Least number of records.
+    pub min: u32,
+    /// Are more taken?
+    pub many: bool,
+    /// Condition.
+    pub condition: Option<Expr>,
+    /// Step limit, ns.
+    pub within: Option<i64>,
+    /// `.increasing(f)` (true), `.decreasing(f)`.
+    pub monotone: Vec<(bool, Expr)>,
+}
+
+/// A user function. Locals live in numbered slots of its frame; parameters come first.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Function {
+    /// Name.
+    pub name: Arc<str>,
+    /// Name and declared type of each parameter; arguments are converted as event fields are, a misfit is null.
+    pub params: Vec<(Arc<str>, Type)>,
+    /// Declared result type, converted likewise.
+    pub ret: Type,
+    /// Frame size.
+    pub slots: u32,
+    /// Statements. The value is `return`'s, or the last statement's.
+    pub body: Vec<Stmt>,
+}
+
+/// A statement.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Stmt {
+    /// `let`/`var`, `:=`: store in a slot after conversion to the type.
+    Set(u32, Type, Expr),
+    /// Arms in order, then `else`.
+    If(Vec<(Expr, Vec<Stmt>)>, Vec<Stmt>),
+    /// `for slot in e`
+    For(u32, Expr, Vec<Stmt>),
+    /// `while e`
+    While(Expr, Vec<Stmt>),
+    /// `return`
+    Return(Option<Expr>),
+    /// `break`
+    Break,
+    /// `continue`
+    Continue,
+    /// `emit X(items)`: null items are left out unless they are the literal null.
+    Emit(Arc<str>, Vec<(Arc<str>, Expr)>),
+    /// Value of the last statement, or evaluated for nothing.
+    Expr(Expr),
+}
+
+/// An expression: names resolved, constants folded, named arguments in order, declared conversions explicit.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Expr {
+    /// A constant.
+    Const(Value),
+    /// A column of the layout.
+    Column(u32),
+    /// A column of the record of an input (join) or captured element (sequence).
+    Of(u32, u32),
+    /// A slot of the frame (parameter, local, lambda parameter). An expression outside a function has a frame, too.
+    Local(u32),
+    /// The record as a map.
+    Record,
+    /// Its event time.
+    EventTime,
+    /// Its event type.
+    EventType,
+    /// Start of the window that is being reported.
+    WindowStart,
+    /// Its end.
+    WindowEnd,
+    /// Result of call i of the aggregate.
+    Aggregate(u32),
+    /// Key i of the aggregate.
+    Key(u32),
+    /// The keys' texts joined by `|`, null as `default`.
+    Partition,
+    /// Unary operator.
+    Unary(UnOp, Box<Expr>),
+    /// Binary operator.
+    Binary(BinOp, Box<Expr>, Box<Expr>),
+    /// `and`
+    And(Box<Expr>, Box<Expr>),
+    /// `or`
+    Or(Box<Expr>, Box<Expr>),
+    /// `??`
+    Coalesce(Box<Expr>, Box<Expr>),
+    /// `in`; `not in` is `Not(In)`.
+    In(Box<Expr>, Box<Expr>),
+    /// `is null`, `== null`.
+    IsNull(Box<Expr>),
+    /// `a..b`; true: b included.
+    Range(bool, Box<Expr>, Box<Expr>),
+    /// `if c then a else b`
+    If(Box<Expr>, Box<Expr>, Box<Expr>),
+    /// `[a, b]`
+    Array(Vec<Expr>),
+    /// `{k: v}`
+    Map(Vec<(Arc<str>, Expr)>),
+    /// `a[i]`
+    Index(Box<Expr>, Box<Expr>),
+    /// `a[i:j]`
+    Slice(Box<Expr>, Option<Box<Expr>>, Option<Box<Expr>>),
+    /// `m.k` of a value
+    Member(Box<Expr>, Arc<str>),
+    /// A built-in function; higher-order ones have a [`Expr::Lambda`] as last argument.
+    Call(Builtin, Vec<Expr>),
+    /// A user function, all arguments in the order of its parameters.
+    CallFn(u32, Vec<Expr>),
+    /// Parameters' slots and body; only as an argument of `map filter any all`, or called by [`Expr::Apply`].
+    Lambda(Vec<u32>, Box<Body>),
+    /// A lambda bound by `let` and called: its parameters' slots and body, and the arguments.
+    Apply(Vec<u32>, Box<Body>, Vec<Expr>),
+    /// Conversion to a declared type; a misfit is null.
+    Convert(Type, Box<Expr>),
+    /// Sequences only: number of records captured by element i; k-th record's column; the one before the current.
+    Captured(u32, Capture),
+}
+
+/// What is read of a captured Kleene element.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Capture {
+    /// `b.len`, `b.count`, `count(b)`
+    Count,
+    /// All records as an array of maps.
+    Records,
+    /// Column of the first record.
+    First(u32),
+    /// Column of the last record.
+    Last(u32),
+    /// Column of the record before the one that is tried, or null: `prev(b).f`
+    Previous(u32),
+    /// Column of record i.
+    At(u32, Box<Expr>),
+    /// Time of the last record.
+    Time,
+    /// The only or last record as a map, or null.
+    Record,
+    /// An aggregate over the records; `Of(element, column)` inside reads the record.
+    Aggregate(Box<AggregateCall>),
+}
+
+/// Body of a lambda.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Body {
+    /// An expression.
+    Expr(Expr),
+    /// Statements; the value is as a function's.
+    Block(Vec<Stmt>),
+}
+
+/// Built-in functions (vpl.md section 12), one variant per name that has a meaning of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub enum Builtin {
+    Abs,
+    Sqrt,
+    Ln,
+    Log10,
+    Exp,
+    Sin,
+    Cos,
+    Tan,
+    Floor,
+    Ceil,
+    Round,
+    Pow,
+    Min,
+    Max,
+    Clamp,
+    Len,
+    Reverse,
+    First,
+    Last,
+    Push,
+    Pop,
+    Sort,
+    Unique,
+    Sum,
+    Avg,
+    Contains,
+    Get,
+    Set,
+    Keys,
+    Values,
+    RangeFn,
+    MapFn,
+    FilterFn,
+    AnyFn,
+    AllFn,
+    Trim,
+    Lower,
+    Upper,
+    StartsWith,
+    EndsWith,
+    Split,
+    Replace,
+    Substring,
+    Join,
+    Concat,
+    ToString,
+    ToInt,
+    ToFloat,
+    ToTimestamp,
+    Seconds,
+    Millis,
+    TypeOf,
+    IsNull,
+    IsInt,
+    IsFloat,
+    IsString,
+    IsBool,
+    IsArray,
+    IsMap,
+    Coalesce,
+    IfNull,
+}

@@ -1,0 +1,2 @@
+//! rarog
+fn main() {}
