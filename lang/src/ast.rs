@@ -256,7 +256,7 @@ pub enum Source {
 }
 
 /// Which unmatched records a join keeps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub enum JoinKind {
     /// `join`, `inner_join`
     Inner,
