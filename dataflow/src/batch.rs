@@ -1,0 +1,97 @@
+//! Batches: what travels along every edge of the graph.
+//!
+//! An input is cut into numbered *chunks*. For each chunk every edge carries exactly one [`Batch`] per sending peer,
+//! empty or not, so that a consumer can put chunks back into order by counting, whatever the number of peers.
+//!
+//! Hidden columns make results independent of where chunks were cut: `pos` (which record of the chunk caused this row, and
+//! in which phase), `time` (event time) and, over [`Chunk::clocks`], the source's clock at that record.
+
+use crate::column::Column;
+use crate::whole::Whole;
+use std::sync::Arc;
+
+/// Phases of a record's effects, the low bits of [`Rows::pos`].
+pub mod phase {
+    /// Bits that [`super::Rows::pos`] is shifted by.
+    pub const BITS: u32 = 2;
+    /// Timers that the record reaches come before it.
+    pub const TIMER: u64 = 0;
+    /// The record and its direct results.
+    pub const DIRECT: u64 = 1;
+    /// What the advance of the watermark behind it fires.
+    pub const FIRED: u64 = 2;
+}
+
+/// What is known of a chunk as a whole. Shared by all batches that were made from it.
+#[derive(Debug, Default)]
+pub struct Chunk {
+    /// Number: 0, 1, … without gaps over all sources of the pipeline, in order of arrival.
+    pub seq: u64,
+    /// Index of the source (subscription) that it came from; 0 in a replay.
+    pub source: u32,
+    /// For each record, read by a stream or not, in order: the running maximum of event times *within this chunk*.
+    /// A consumer that takes chunks in order has the clock as `max(clock before this chunk, clocks[i])`.
+    pub clocks: Vec<i64>,
+    /// Event time of each record, for timers; empty when the plan has none.
+    pub first_time: Option<i64>,
+    /// Nothing follows: w = ∞ behind this chunk.
+    pub end: bool,
+    /// Live only: lower bounds of the clocks of idle or silent sources as of this chunk, by source.
+    pub idle: Option<Arc<Vec<IdleClock>>>,
+}
+
+/// State of a source as of a chunk (live runs only).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IdleClock {
+    /// Counts with its own clock.
+    Active,
+    /// Silent for its `idle` time: does not count.
+    Idle,
+    /// All sources are silent: w runs on with the wall clock and has reached this, ns.
+    RunsOn(i64),
+}
+
+/// Event type of the rows of a batch.
+#[derive(Clone, Debug)]
+pub enum EventTypes {
+    /// All rows have this one.
+    One(Arc<str>),
+    /// One per row.
+    Each(Arc<Vec<Arc<str>>>),
+}
+
+/// Rows with hidden columns.
+#[derive(Clone, Debug)]
+pub struct Rows {
+    /// Index of the causing record in its chunk `<< phase::BITS | phase`, not decreasing.
+    pub pos: Arc<Vec<u64>>,
+    /// Event time, ns since the epoch.
+    pub time: Arc<Vec<i64>>,
+    /// Event types.
+    pub event: EventTypes,
+    /// Columns of the edge's layout, each as long as `pos`.
+    pub columns: Vec<Column>,
+    /// The records as they came, when something downstream needs them whole.
+    pub whole: Option<Whole>,
+}
+
+impl Rows {
+    /// Number of rows.
+    pub fn len(&self) -> usize {
+        self.pos.len()
+    }
+
+    /// No rows?
+    pub fn is_empty(&self) -> bool {
+        self.pos.is_empty()
+    }
+}
+
+/// What one peer sends along one edge for one chunk.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    /// The chunk it belongs to.
+    pub chunk: Arc<Chunk>,
+    /// `None`: nothing of this chunk got here.
+    pub rows: Option<Rows>,
+}
