@@ -8,6 +8,7 @@
 
 use crate::column::Column;
 use crate::whole::Whole;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// Phases of a record's effects, the low bits of [`Rows::pos`].
@@ -23,7 +24,7 @@ pub mod phase {
 }
 
 /// What is known of a chunk as a whole. Shared by all batches that were made from it.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Chunk {
     /// Number: 0, 1, … without gaps over all sources of the pipeline, in order of arrival.
     pub seq: u64,
@@ -32,8 +33,8 @@ pub struct Chunk {
     /// For each record, read by a stream or not, in order: the running maximum of event times *within this chunk*.
     /// A consumer that takes chunks in order has the clock as `max(clock before this chunk, clocks[i])`.
     pub clocks: Vec<i64>,
-    /// Event time of each record, for timers; empty when the plan has none.
-    pub first_time: Option<i64>,
+    /// Wall clock when it was cut, ns (live only): what timers go by.
+    pub now: Option<i64>,
     /// Nothing follows: w = ∞ behind this chunk.
     pub end: bool,
     /// Live only: lower bounds of the clocks of idle or silent sources as of this chunk, by source.
@@ -41,7 +42,7 @@ pub struct Chunk {
 }
 
 /// State of a source as of a chunk (live runs only).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum IdleClock {
     /// Counts with its own clock.
     Active,
@@ -52,7 +53,7 @@ pub enum IdleClock {
 }
 
 /// Event type of the rows of a batch.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum EventTypes {
     /// All rows have this one.
     One(Arc<str>),
@@ -61,7 +62,7 @@ pub enum EventTypes {
 }
 
 /// Rows with hidden columns.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Rows {
     /// Index of the causing record in its chunk `<< phase::BITS | phase`, not decreasing.
     pub pos: Arc<Vec<u64>>,
@@ -73,6 +74,19 @@ pub struct Rows {
     pub columns: Vec<Column>,
     /// The records as they came, when something downstream needs them whole.
     pub whole: Option<Whole>,
+    /// One per row: the window that released it, behind a window without a fused aggregate.
+    pub released: Option<Arc<Vec<Released>>>,
+}
+
+/// A window's content as it was released.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Released {
+    /// Unique among the windows of one operator at one peer.
+    pub instance: u64,
+    /// `window_start`, ns.
+    pub start: i64,
+    /// `window_end`, ns.
+    pub end: i64,
 }
 
 impl Rows {
@@ -88,7 +102,7 @@ impl Rows {
 }
 
 /// What one peer sends along one edge for one chunk.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Batch {
     /// The chunk it belongs to.
     pub chunk: Arc<Chunk>,

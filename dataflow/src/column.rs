@@ -7,7 +7,7 @@ use rarog_lang::value::Value;
 use std::sync::Arc;
 
 /// Values of one machine type. `valid` is `None` when no row is null; the value of a null row is unspecified.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Prim<T> {
     /// One per row.
     pub values: Arc<Vec<T>>,
@@ -25,7 +25,7 @@ pub const EXTRA_BIT: u32 = 1 << 31;
 
 /// Texts as spans into shared buffers: `text` is usually the input chunk itself (nothing is copied), `extra` holds what
 /// had to be unescaped or computed. A start of [`NULL_SPAN`] is null; [`EXTRA_BIT`] selects `extra`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub struct StrColumn {
     /// Main buffer.
     pub text: Arc<str>,
@@ -50,7 +50,7 @@ impl StrColumn {
 }
 
 /// A column of a batch.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub enum Column {
     /// All rows are null.
     Null(usize),

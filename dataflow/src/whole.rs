@@ -8,7 +8,7 @@ use std::sync::Arc;
 pub type Declared = Arc<Vec<Option<Vec<(Arc<str>, Type)>>>>;
 
 /// Records of a batch in full, one per row. Either still text or already values.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub enum Whole {
     /// Spans of JSON objects in one chunk.
     Raw {
@@ -24,7 +24,7 @@ pub enum Whole {
 }
 
 /// A record in its chunk.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, serde::Serialize, serde::Deserialize)]
 pub struct RawRow {
     /// First byte of the object.
     pub start: u32,

@@ -1,0 +1,35 @@
+//! Things that windows and aggregates share: late records and limits met while a result was computed.
+
+use super::Context;
+use crate::batch::{Chunk, Rows, phase};
+use crate::rt::DeadRecord;
+use std::sync::atomic::Ordering;
+
+impl Context {
+    /// Reports a late record: counted, and a dead letter.
+    pub fn late(&self, chunk: &Chunk, rows: &Rows, row: usize) {
+        self.shared.counters.late.fetch_add(1, Ordering::Relaxed);
+        self.shared.host.dead(DeadRecord {
+            reason: "late",
+            chunk: chunk.seq,
+            index: rows.pos[row] >> phase::BITS,
+            stream: Some(self.stream()),
+            detail: "every window that it belongs to is closed; .watermark(out_of_order: d) waits longer".into(),
+            raw: crate::encode::record_json(rows, self.input_layout(0), row),
+        });
+    }
+
+    /// Reports results whose computation ran into a limit, by the index of the record that caused them.
+    pub fn result_limits(&self, chunk: &Chunk, indices: &[u64]) {
+        for &index in indices {
+            self.shared.host.dead(DeadRecord {
+                reason: "eval_limit",
+                chunk: chunk.seq,
+                index,
+                stream: Some(self.stream()),
+                detail: "an item of the aggregate made more than 128 nested calls or 10000000 loop turns; it is null".into(),
+                raw: Vec::new(),
+            });
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! `merge`: the union of its inputs by position; a record enters once, if any branch on its input lets it in.
+
+use super::{Context, Operator};
+use crate::batch::{Chunk, EventTypes, Rows};
+use crate::column::Column;
+use crate::kernel::Kernel;
+use crate::whole::Whole;
+use rarog_lang::plan::{Branch, Op, Plan};
+use std::sync::Arc;
+
+struct Entry {
+    port: usize,
+    /// No condition: everything enters.
+    conditions: Vec<Kernel>,
+    unconditional: bool,
+    columns: Vec<Option<u32>>,
+}
+
+/// A merge.
+pub struct Merge {
+    entries: Vec<Entry>,
+    /// Ports in the order in which one record's effects reach the merge: by depth, then in the order of the text.
+    order: Vec<usize>,
+}
+
+impl Merge {
+    /// One entry per input that the branches name.
+    pub fn new(branches: &[Branch], context: &Context) -> Merge {
+        let mut entries: Vec<Entry> = Vec::new();
+        for branch in branches {
+            let port = branch.input as usize;
+            let condition = branch
+                .condition
+                .as_ref()
+                .map(|expr| Kernel::compile(expr, context.input_layout(port), context.functions.clone()));
+            let known = entries.iter().position(|entry| entry.port == port);
+            let index = known.unwrap_or_else(|| {
+                entries.push(Entry { port, conditions: vec![], unconditional: false, columns: branch.columns.clone() });
+                entries.len() - 1
+            });
+            match condition {
+                Some(kernel) => entries[index].conditions.push(kernel),
+                None => entries[index].unconditional = true,
+            }
+        }
+        let inputs = &context.node().inputs;
+        let mut order: Vec<usize> = (0..inputs.len()).collect();
+        order.sort_by_key(|&port| (depth(context.plan(), inputs[port]), inputs[port]));
+        Merge { entries, order }
+    }
+}
+
+/// Number of streams on the longest way from a source to the output of `node`.
+fn depth(plan: &Plan, node: u32) -> usize {
+    let at = &plan.nodes[node as usize];
+    at.inputs
+        .iter()
+        .map(|&input| {
+            let before = &plan.nodes[input as usize];
+            let hop = before.stream != at.stream || matches!(before.op, Op::Input(_));
+            depth(plan, input) + usize::from(hop)
+        })
+        .max()
+        .unwrap_or(0)
+}
+
+impl Entry {
+    fn enter(&mut self, chunk: &Chunk, rows: Rows, context: &Context) -> Option<Rows> {
+        let mut passed = vec![self.unconditional; rows.len()];
+        if !self.unconditional {
+            for condition in &mut self.conditions {
+                for row in condition.select(&rows) {
+                    passed[row as usize] = true;
+                }
+                context.limit_hits(chunk, &rows, &condition.limit_hits());
+            }
+        }
+        let selected: Vec<u32> = (0..rows.len() as u32).filter(|&row| passed[row as usize]).collect();
+        let rows = rows.select(&selected)?;
+        let columns = self
+            .columns
+            .iter()
+            .map(|column| column.map_or(Column::Null(rows.len()), |index| rows.columns[index as usize].clone()))
+            .collect();
+        Some(Rows { columns, ..rows })
+    }
+}
+
+impl Operator for Merge {
+    fn apply(&mut self, chunk: &Arc<Chunk>, mut ports: Vec<Option<Rows>>, context: &Context) -> Option<Rows> {
+        let mut parts: Vec<Option<Rows>> = (0..ports.len()).map(|_| None).collect();
+        for entry in &mut self.entries {
+            parts[entry.port] = ports[entry.port].take().and_then(|rows| entry.enter(chunk, rows, context));
+        }
+        let mut parts: Vec<Rows> = self.order.iter().filter_map(|&port| parts[port].take()).collect();
+        if parts.len() < 2 {
+            return parts.pop();
+        }
+        if parts.iter().any(|part| part.whole.is_some()) {
+            for (part, layout) in parts.iter_mut().map(|part| (part, context.layout())) {
+                if part.whole.is_none() {
+                    part.whole = Some(Whole::of_columns(part, layout));
+                }
+            }
+        }
+        let rows = Rows::concat(parts)?;
+        let mut order: Vec<u32> = (0..rows.len() as u32).collect();
+        order.sort_by_key(|&row| rows.pos[row as usize]);
+        let _: &EventTypes = &rows.event;
+        Some(rows.take(&order))
+    }
+}

@@ -1,0 +1,163 @@
+//! One file per node of the plan. An operator takes the rows of one chunk and gives the rows that they cause.
+//!
+//! Operators know nothing of peers or timely: `rt` puts the rows of a chunk together, in order where that matters.
+
+use crate::batch::{Chunk, Rows};
+use crate::rt::{DeadRecord, Shared};
+use rarog_lang::plan::{Function, Node, NodeId, Op, Plan};
+use std::sync::Arc;
+
+mod aggregate;
+mod aggregate_released;
+mod aggregate_running;
+mod alert;
+mod count_window;
+mod distinct;
+mod filter;
+mod key;
+mod limit;
+mod merge;
+mod print;
+mod process;
+mod project;
+mod result;
+mod session_window;
+mod state;
+mod time_window;
+mod timer;
+mod window_rows;
+
+/// What an operator may use besides its rows.
+pub struct Context {
+    /// Plan, counters, dead letters.
+    pub shared: Arc<Shared>,
+    /// The node.
+    pub node: NodeId,
+    /// User functions.
+    pub functions: Arc<[Function]>,
+    /// Number of sources and whether this is a replay.
+    pub clockwork: Clockwork,
+}
+
+/// How many clocks there are and who drives them.
+#[derive(Clone, Copy, Debug)]
+pub struct Clockwork {
+    /// Sources (subscriptions) of a live run; 1 in a replay.
+    pub sources: usize,
+    /// The input file replaces every `.from`.
+    pub replay: bool,
+}
+
+impl Context {
+    /// The node.
+    pub fn node(&self) -> &Node {
+        &self.shared.plan.nodes[self.node as usize]
+    }
+
+    /// The plan.
+    pub fn plan(&self) -> &Plan {
+        &self.shared.plan
+    }
+
+    /// Name of the stream in whose text the node stands.
+    pub fn stream(&self) -> Arc<str> {
+        self.plan().streams[self.node().stream as usize].name.clone()
+    }
+
+    /// Layout of input `port`.
+    pub fn input_layout(&self, port: usize) -> &rarog_lang::plan::Layout {
+        let input = self.node().inputs[port];
+        &self.plan().layouts[self.plan().nodes[input as usize].layout as usize]
+    }
+
+    /// Layout of the output.
+    pub fn layout(&self) -> &rarog_lang::plan::Layout {
+        &self.plan().layouts[self.node().layout as usize]
+    }
+
+    /// Watermark of the node's stream.
+    pub fn watermark(&self) -> crate::clock::Watermark {
+        let stream = &self.plan().streams[self.node().stream as usize];
+        crate::clock::Watermark::new(self.plan(), &stream.clock, self.clockwork.sources, self.clockwork.replay)
+    }
+
+    /// Reports records whose evaluation ran into a limit.
+    pub fn limit_hits(&self, chunk: &Chunk, rows: &Rows, hits: &[u32]) {
+        for &row in hits {
+            self.shared.host.dead(DeadRecord {
+                reason: "eval_limit",
+                chunk: chunk.seq,
+                index: rows.pos[row as usize] >> crate::batch::phase::BITS,
+                stream: Some(self.stream()),
+                detail: "an expression made more than 128 nested calls or 10000000 loop turns; its value is null".into(),
+                raw: crate::encode::record_json(rows, self.input_layout(0), row as usize),
+            });
+        }
+    }
+}
+
+/// An operator with its state.
+pub trait Operator {
+    /// Takes the rows of the next chunk, per input port, each in its stream's order.
+    fn apply(&mut self, chunk: &Arc<Chunk>, ports: Vec<Option<Rows>>, context: &Context) -> Option<Rows>;
+
+    /// What is open, in things that a user counts (windows), for the report of a stopped run.
+    fn open(&self) -> u64 {
+        0
+    }
+}
+
+/// Makes the operator of a node. Inputs are made by the source.
+pub fn build(context: &Context) -> Result<Box<dyn Operator>, String> {
+    Ok(match &context.node().op {
+        Op::Merge(branches) => Box::new(merge::Merge::new(branches, context)),
+        Op::Timer { interval, initial_delay, event } => {
+            Box::new(timer::Timer::new(*interval, *initial_delay, event.clone(), context))
+        }
+        Op::Filter(condition) => Box::new(filter::Filter::new(condition, context)),
+        Op::Project { items, event } => Box::new(project::Project::new(items, event.clone(), context)),
+        Op::Window { window, key, aggregate, .. } => window(window, key, aggregate.as_ref(), context),
+        Op::AggregateReleased { key, aggregate } => {
+            Box::new(aggregate_released::AggregateReleased::new(key, aggregate, context))
+        }
+        Op::AggregateRunning { key, aggregate } => {
+            Box::new(aggregate_running::AggregateRunning::new(key, aggregate, context))
+        }
+        Op::Distinct { by, within, per_window } => Box::new(distinct::Distinct::new(by, *within, *per_window, context)),
+        Op::Limit(n) => Box::new(limit::Limit::new(*n)),
+        Op::Process { function, args } => Box::new(process::Process::new(*function, args, context)),
+        Op::Print(items) => Box::new(print::Print::new(items, context)),
+        Op::Log { level, message, data } => Box::new(print::Log::new(level.clone(), message.as_ref(), data.as_ref(), context)),
+        Op::Alert { .. } => Box::new(alert::Alert),
+        Op::Send { .. } | Op::Emit => Box::new(Pass),
+        Op::Input(_) | Op::Join(_) | Op::Sequence(_) | Op::Late { .. } => {
+            return Err(format!("operator {} of the plan cannot run in this build", context.node));
+        }
+    })
+}
+
+fn window(
+    window: &rarog_lang::plan::Window,
+    key: &[rarog_lang::plan::Key],
+    aggregate: Option<&rarog_lang::plan::Aggregate>,
+    context: &Context,
+) -> Box<dyn Operator> {
+    use rarog_lang::plan::Window;
+    match *window {
+        Window::Time { size, slide } => match aggregate {
+            Some(aggregate) => Box::new(time_window::TimeWindow::new(size, slide, key, aggregate, context)),
+            None => Box::new(window_rows::TimeRelease::new(size, slide, context)),
+        },
+        Window::Session { gap } => Box::new(session_window::SessionWindow::new(gap, key, aggregate, context)),
+        Window::Count { size, slide } => Box::new(count_window::CountWindow::new(size, slide, key, aggregate, context)),
+    }
+}
+
+/// Passes rows on: outputs are taken by the collector, which reads the same edge.
+struct Pass;
+
+impl Operator for Pass {
+    fn apply(&mut self, _: &Arc<Chunk>, mut ports: Vec<Option<Rows>>, _: &Context) -> Option<Rows> {
+        ports.pop().flatten()
+    }
+}

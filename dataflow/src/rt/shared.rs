@@ -1,0 +1,125 @@
+//! What the peers of one run share: the plan, counters, the way to dead letters and to the host's sinks.
+
+use crate::batch::{Chunk, Rows};
+use rarog_lang::plan::{NodeId, Plan};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+/// A record that could not be used, as an operator met it.
+#[derive(Clone, Debug)]
+pub struct DeadRecord {
+    /// `late`, `bad_json`, … (vpl.md section 7).
+    pub reason: &'static str,
+    /// The chunk it came in.
+    pub chunk: u64,
+    /// Index of the record in its chunk, or of the line or message if it never became a record.
+    pub index: u64,
+    /// The stream at which it happened, if it got that far.
+    pub stream: Option<Arc<str>>,
+    /// What is wrong, in words.
+    pub detail: String,
+    /// The bytes as they came, or the record as JSON.
+    pub raw: Vec<u8>,
+}
+
+/// Rows that reached an output, for one chunk.
+#[derive(Clone, Debug)]
+pub struct OutputRows {
+    /// The `Emit` or `Send` node.
+    pub node: NodeId,
+    /// The rows, in the layout of that node.
+    pub rows: Rows,
+}
+
+/// A chunk all of whose effects have reached the collector.
+pub struct Completed {
+    /// The chunk.
+    pub chunk: Arc<Chunk>,
+    /// Per output node that had rows, in the order of the plan.
+    pub outputs: Vec<OutputRows>,
+}
+
+/// What the program around the engine provides.
+pub trait Host: Send + Sync {
+    /// A chunk is through: called in the order of chunks, by one thread.
+    fn completed(&self, completed: Completed);
+    /// A record is unusable. Called by any thread, before the chunk's `completed`.
+    fn dead(&self, record: DeadRecord);
+    /// A line for stderr (`print`).
+    fn print(&self, line: String);
+    /// A log entry (`log`): level and text.
+    fn log(&self, level: &str, line: String);
+}
+
+/// Rows in and out of one stream.
+#[derive(Debug, Default)]
+pub struct StreamCounts {
+    /// Rows that its last node gave.
+    pub out: AtomicU64,
+    /// Alerts raised.
+    pub alerts: AtomicU64,
+}
+
+/// Counters of a run.
+#[derive(Debug, Default)]
+pub struct Counters {
+    /// Records accepted.
+    pub records: AtomicU64,
+    /// Records of types that nobody reads.
+    pub no_reader: AtomicU64,
+    /// Late records.
+    pub late: AtomicU64,
+    /// Windows, sessions and incomplete count windows that were open when the run was stopped.
+    pub discarded: AtomicU64,
+    /// By stream of the plan.
+    pub streams: Vec<StreamCounts>,
+}
+
+/// Shared by all peers of a run.
+pub struct Shared {
+    /// What runs.
+    pub plan: Arc<Plan>,
+    /// Where results go.
+    pub host: Arc<dyn Host>,
+    /// Counters.
+    pub counters: Arc<Counters>,
+    /// First failure of an operator; the run ends with it.
+    failure: Mutex<Option<String>>,
+    failed: AtomicBool,
+    /// Chunks that were cut and chunks that are through.
+    pub pulled: AtomicU64,
+    /// Chunks that are through.
+    pub through: AtomicU64,
+}
+
+impl Shared {
+    /// State of a new run.
+    pub fn new(plan: Arc<Plan>, host: Arc<dyn Host>, counters: Arc<Counters>) -> Shared {
+        Shared {
+            plan,
+            host,
+            counters,
+            failure: Mutex::new(None),
+            failed: AtomicBool::new(false),
+            pulled: AtomicU64::new(0),
+            through: AtomicU64::new(0),
+        }
+    }
+
+    /// Has an operator of this pipeline failed?
+    pub fn failed(&self) -> bool {
+        self.failed.load(Ordering::Acquire)
+    }
+
+    /// Marks the pipeline as failed; the first reason is kept.
+    pub fn fail(&self, reason: String) {
+        let mut failure = self.failure.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        failure.get_or_insert(reason);
+        self.failed.store(true, Ordering::Release);
+    }
+
+    /// Why it failed.
+    pub fn failure(&self) -> Option<String> {
+        self.failure.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
+    }
+}
