@@ -43,8 +43,11 @@ impl StrColumn {
         if start == NULL_SPAN {
             return None;
         }
-        let (buffer, start) =
-            if start & EXTRA_BIT != 0 { (&self.extra, (start & !EXTRA_BIT) as usize) } else { (&self.text, start as usize) };
+        let (buffer, start) = if start & EXTRA_BIT != 0 {
+            (&self.extra, (start & !EXTRA_BIT) as usize)
+        } else {
+            (&self.text, start as usize)
+        };
         Some(&buffer[start..start + len as usize])
     }
 }

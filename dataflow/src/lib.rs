@@ -1,5 +1,7 @@
 //! rarog-dataflow: a plan of `rarog-lang` rendered to a timely dataflow graph.
 
 pub mod batch;
+pub mod clock;
 pub mod column;
+pub mod rt;
 pub mod whole;

@@ -27,6 +27,8 @@ mod time_window;
 mod timer;
 mod window_rows;
 
+pub use key::Keys;
+
 /// What an operator may use besides its rows.
 pub struct Context {
     /// Plan, counters, dead letters.

@@ -50,6 +50,11 @@ impl Align {
         }
     }
 
+    /// Is nothing waiting?
+    pub fn is_empty(&self) -> bool {
+        self.pending.is_empty()
+    }
+
     /// The next complete chunk.
     pub fn pop(&mut self) -> Option<Aligned> {
         let seq = if self.in_order {

@@ -6,17 +6,7 @@
 //!    └───────────── credits, completions ─────────┘
 //! ```
 
-mod align;
-mod collect;
-mod envelope;
-mod render;
-mod route;
-mod run;
-mod shared;
-mod source;
-mod tick;
-
-pub use run::{RunError, run};
-pub use shared::{Completed, Counters, DeadRecord, Host, OutputRows, StreamCounts};
-pub use source::{Intake, Pulled};
-pub use tick::Tick;
+pub mod align;
+pub mod envelope;
+pub mod route;
+pub mod tick;

@@ -86,11 +86,13 @@ pub struct Shared {
     /// First failure of an operator; the run ends with it.
     failure: Mutex<Option<String>>,
     failed: AtomicBool,
-    /// Chunks that were cut and chunks that are through.
-    pub pulled: AtomicU64,
-    /// Chunks that are through.
-    pub through: AtomicU64,
+    /// Chunks under way.
+    under_way: AtomicU64,
+    /// Wake the sources when a chunk is through.
+    wakers: Mutex<Vec<Waker>>,
 }
+
+type Waker = Box<dyn Fn() + Send + Sync>;
 
 impl Shared {
     /// State of a new run.
@@ -101,9 +103,38 @@ impl Shared {
             counters,
             failure: Mutex::new(None),
             failed: AtomicBool::new(false),
-            pulled: AtomicU64::new(0),
-            through: AtomicU64::new(0),
+            under_way: AtomicU64::new(0),
+            wakers: Mutex::new(Vec::new()),
         }
+    }
+
+    /// Windows that were open when an operator ended.
+    pub(super) fn discarded(&self, open: u64) {
+        self.counters.discarded.fetch_add(open, Ordering::Relaxed);
+    }
+
+    /// May another chunk be cut? If so it counts as under way.
+    pub(super) fn take_credit(&self, limit: u64) -> bool {
+        let more = |under_way: u64| (under_way < limit).then_some(under_way + 1);
+        self.under_way.fetch_update(Ordering::AcqRel, Ordering::Acquire, more).is_ok()
+    }
+
+    /// A chunk is through, or there was none to cut.
+    pub(super) fn return_credit(&self) {
+        self.under_way.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    /// A chunk is through: the sources may go on.
+    pub(super) fn chunk_through(&self) {
+        self.return_credit();
+        for wake in self.wakers.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).iter() {
+            wake();
+        }
+    }
+
+    /// Calls this when a chunk is through.
+    pub(super) fn on_credit(&self, wake: Waker) {
+        self.wakers.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push(wake);
     }
 
     /// Has an operator of this pipeline failed?

@@ -1,0 +1,304 @@
+//! The ledger of received messages: which acknowledgements are due, in which order, and which
+//! redelivered messages are already here.
+//!
+//! ```text
+//!   receive ──> order: [done][done][open][done][open]      acknowledge marks any of them
+//!                        └──┬──┘
+//!                  due: they leave from the front only
+//! ```
+//!
+//! After a reconnect into the same session the broker sends every message again whose PUBACK it
+//! did not get, with DUP set and under its former packet id. Such a message is recognised by
+//! (packet id, fingerprint): still open here, it waits for the first delivery's effects; done
+//! here, it is acknowledged at once.
+//!
+//! Pure: no I/O, no clock. Invariant: a receipt is acknowledged at most once per connection, and
+//! only after [`Ledger::acknowledge`] was called for it.
+
+use std::collections::{HashMap, VecDeque};
+use std::hash::{DefaultHasher, Hasher};
+
+/// How many acknowledged messages are remembered, for acknowledgements that died in a socket.
+const HISTORY_LIMIT: usize = 65_536;
+
+/// Names one delivered message towards [`super::MqttSource::acknowledge`].
+///
+/// Receipts of one process are unique: they hold across connections, and rise in the order in
+/// which messages were delivered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Receipt(pub(crate) u64);
+
+impl Receipt {
+    /// The receipt of a message that needs no acknowledgement (QoS 0).
+    pub const NONE: Receipt = Receipt(0);
+}
+
+/// Packet id and fingerprint: how a redelivered message is recognised.
+type Identity = (u16, u64);
+
+/// What to do with a received message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Admission {
+    /// New: deliver it under this receipt.
+    Deliver(Receipt),
+    /// Delivered over an earlier connection; acknowledged when that delivery is.
+    Known,
+}
+
+#[derive(Debug)]
+struct Entry {
+    identity: Identity,
+    receipt: Receipt,
+    done: bool,
+}
+
+/// Where an open receipt stands.
+#[derive(Debug, Clone, Copy)]
+enum Place {
+    /// In the present connection's order, at this position.
+    Present(u64),
+    /// Received over a former connection, not sent again so far.
+    Former(Identity),
+}
+
+/// See the module's head.
+#[derive(Debug, Default)]
+pub(crate) struct Ledger {
+    generation: u64,
+    last_receipt: u64,
+    order: VecDeque<Entry>,
+    /// Position of the front of `order` since the connection began.
+    first: u64,
+    open: HashMap<Receipt, Place>,
+    /// What the former connections left; `None` = its effects are done.
+    known: HashMap<Identity, VecDeque<Option<Receipt>>>,
+    history: VecDeque<Identity>,
+}
+
+impl Ledger {
+    /// The number of the present connection; 0 before the first.
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// How many delivered messages are not acknowledged by the caller.
+    pub(crate) fn open(&self) -> usize {
+        self.open.len()
+    }
+
+    /// A new connection begins; without a session at the broker nothing comes again.
+    pub(crate) fn begin(&mut self, session_present: bool) {
+        self.generation += 1;
+        self.first = 0;
+        self.known.clear();
+        for entry in std::mem::take(&mut self.order) {
+            if entry.done {
+                self.remember(entry.identity);
+            } else {
+                self.open.insert(entry.receipt, Place::Former(entry.identity));
+            }
+        }
+        if !session_present {
+            self.history.clear();
+            return;
+        }
+        for identity in &self.history {
+            self.known.entry(*identity).or_default().push_back(None);
+        }
+        for (receipt, place) in &self.open {
+            if let Place::Former(identity) = place {
+                // Open ones first: their redelivery is certain, that of the others is not.
+                self.known.entry(*identity).or_default().push_front(Some(*receipt));
+            }
+        }
+    }
+
+    /// A QoS 1 message arrived.
+    pub(crate) fn receive(&mut self, pkid: u16, dup: bool, fingerprint: u64) -> Admission {
+        let identity = (pkid, fingerprint);
+        let position = self.first + self.order.len() as u64;
+        if dup && let Some(before) = self.take_known(identity) {
+            let open = before.filter(|receipt| self.open.contains_key(receipt));
+            if let Some(receipt) = open {
+                self.open.insert(receipt, Place::Present(position));
+            }
+            let receipt = open.unwrap_or(Receipt::NONE);
+            self.order.push_back(Entry { identity, receipt, done: open.is_none() });
+            return Admission::Known;
+        }
+        self.last_receipt += 1;
+        let receipt = Receipt(self.last_receipt);
+        self.order.push_back(Entry { identity, receipt, done: false });
+        self.open.insert(receipt, Place::Present(position));
+        Admission::Deliver(receipt)
+    }
+
+    /// The effects of a message are safe. True if an acknowledgement became due.
+    pub(crate) fn acknowledge(&mut self, receipt: Receipt) -> bool {
+        match self.open.remove(&receipt) {
+            Some(Place::Present(position)) => {
+                let index = (position - self.first) as usize;
+                self.order[index].done = true;
+                index == 0
+            }
+            Some(Place::Former(identity)) => {
+                self.remember(identity);
+                false
+            }
+            None => false,
+        }
+    }
+
+    /// True if an acknowledgement is due.
+    pub(crate) fn is_due(&self) -> bool {
+        self.order.front().is_some_and(|entry| entry.done)
+    }
+
+    /// Takes at most `limit` packet ids whose acknowledgements are due, in order of receipt.
+    pub(crate) fn take_due(&mut self, limit: usize, due: &mut Vec<u16>) {
+        while due.len() < limit && self.is_due() {
+            let Some(entry) = self.order.pop_front() else { break };
+            self.first += 1;
+            self.remember(entry.identity);
+            due.push(entry.identity.0);
+        }
+    }
+
+    fn take_known(&mut self, identity: Identity) -> Option<Option<Receipt>> {
+        let found = self.known.get_mut(&identity)?;
+        let before = found.pop_front();
+        if found.is_empty() {
+            self.known.remove(&identity);
+        }
+        before
+    }
+
+    fn remember(&mut self, identity: Identity) {
+        if self.history.len() == HISTORY_LIMIT {
+            self.history.pop_front();
+        }
+        self.history.push_back(identity);
+    }
+}
+
+/// 64 bits that stand for topic and payload within this process.
+pub(crate) fn fingerprint(topic: &[u8], payload: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    hasher.write_usize(topic.len());
+    hasher.write(topic);
+    hasher.write(payload);
+    hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn deliver(ledger: &mut Ledger, pkid: u16, dup: bool) -> Receipt {
+        match ledger.receive(pkid, dup, u64::from(pkid) * 31) {
+            Admission::Deliver(receipt) => receipt,
+            Admission::Known => panic!("{pkid} is known"),
+        }
+    }
+
+    fn redeliver(ledger: &mut Ledger, pkid: u16) {
+        assert_eq!(ledger.receive(pkid, true, u64::from(pkid) * 31), Admission::Known);
+    }
+
+    fn due(ledger: &mut Ledger) -> Vec<u16> {
+        let mut due = vec![];
+        ledger.take_due(usize::MAX, &mut due);
+        due
+    }
+
+    #[test]
+    fn acknowledgements_leave_in_order_of_receipt() {
+        let mut ledger = Ledger::default();
+        ledger.begin(false);
+        let receipts: Vec<_> = [5, 3, 9].map(|id| deliver(&mut ledger, id, false)).into();
+        assert!(!ledger.acknowledge(receipts[1]));
+        assert_eq!(due(&mut ledger), []);
+        assert!(ledger.acknowledge(receipts[0]));
+        assert_eq!(due(&mut ledger), [5, 3]);
+        assert!(ledger.acknowledge(receipts[2]));
+        assert!(!ledger.acknowledge(receipts[2]), "the second time it is discarded");
+        assert_eq!(due(&mut ledger), [9]);
+        assert_eq!(ledger.open(), 0);
+    }
+
+    #[test]
+    fn a_redelivered_open_message_waits_for_its_first_delivery() {
+        let mut ledger = Ledger::default();
+        ledger.begin(false);
+        let (a, b) = (deliver(&mut ledger, 1, false), deliver(&mut ledger, 2, false));
+        ledger.begin(true);
+        redeliver(&mut ledger, 1);
+        redeliver(&mut ledger, 2);
+        assert_eq!(due(&mut ledger), []);
+        ledger.acknowledge(b);
+        ledger.acknowledge(a);
+        assert_eq!(due(&mut ledger), [1, 2]);
+    }
+
+    #[test]
+    fn done_but_unconfirmed_messages_are_acknowledged_again() {
+        let mut ledger = Ledger::default();
+        ledger.begin(false);
+        let a = deliver(&mut ledger, 1, false);
+        let b = deliver(&mut ledger, 2, false);
+        let c = deliver(&mut ledger, 3, false);
+        ledger.acknowledge(a);
+        assert_eq!(due(&mut ledger), [1]); // dies in the socket
+        ledger.acknowledge(c); // behind b: not due yet
+        ledger.begin(true);
+        ledger.acknowledge(b); // between the connections
+        for id in [1, 2, 3] {
+            redeliver(&mut ledger, id);
+        }
+        assert_eq!(due(&mut ledger), [1, 2, 3]);
+        ledger.begin(true);
+        for id in [1, 2, 3] {
+            redeliver(&mut ledger, id);
+        }
+        assert_eq!(due(&mut ledger), [1, 2, 3]);
+    }
+
+    #[test]
+    fn without_a_session_nothing_is_known() {
+        let mut ledger = Ledger::default();
+        ledger.begin(false);
+        let a = deliver(&mut ledger, 1, false);
+        ledger.begin(false);
+        let b = deliver(&mut ledger, 1, true);
+        assert_ne!(a, b);
+        assert!(!ledger.acknowledge(a), "of a former connection: discarded");
+        assert_eq!(due(&mut ledger), []);
+        ledger.acknowledge(b);
+        assert_eq!(due(&mut ledger), [1]);
+    }
+
+    #[test]
+    fn a_reused_packet_id_is_a_new_message() {
+        let mut ledger = Ledger::default();
+        ledger.begin(false);
+        let a = deliver(&mut ledger, 1, false);
+        let b = deliver(&mut ledger, 1, false); // seen at brokers that reuse ids too early
+        assert_ne!(a, b);
+        ledger.begin(true);
+        redeliver(&mut ledger, 1);
+        assert!(matches!(ledger.receive(1, true, 999), Admission::Deliver(_)), "other payload");
+        assert!(matches!(ledger.receive(1, false, 31), Admission::Deliver(_)), "no DUP");
+    }
+
+    #[test]
+    fn history_is_bounded() {
+        let mut ledger = Ledger::default();
+        ledger.begin(false);
+        for id in 0..(HISTORY_LIMIT as u64 + 10) {
+            let Admission::Deliver(receipt) = ledger.receive(1, false, id) else { panic!("known") };
+            ledger.acknowledge(receipt);
+            due(&mut ledger);
+        }
+        assert_eq!(ledger.history.len(), HISTORY_LIMIT);
+    }
+}
