@@ -8,6 +8,7 @@
 
 pub mod ast;
 pub mod diagnostic;
+pub mod eval;
 pub mod plan;
 pub mod span;
 pub mod value;

@@ -1,0 +1,4 @@
+//! The scalar semantics of the language: one truth for constant folding, kernels' fallback and their oracle.
+
+pub mod order;
+pub mod text;
