@@ -72,3 +72,190 @@ pub enum Column {
     /// Mixed or nested values.
     Any(Arc<Vec<Value>>),
 }
+
+fn is_valid(valid: &Option<Arc<Vec<bool>>>, row: usize) -> bool {
+    valid.as_ref().is_none_or(|valid| valid[row])
+}
+
+impl<T: Copy> Prim<T> {
+    /// Value of a row; `None` is null.
+    #[inline]
+    pub fn get(&self, row: usize) -> Option<T> {
+        is_valid(&self.valid, row).then(|| self.values[row])
+    }
+
+    fn take(&self, rows: &[u32]) -> Prim<T> {
+        let valid = self.valid.as_ref();
+        Prim {
+            values: Arc::new(rows.iter().map(|&row| self.values[row as usize]).collect()),
+            valid: valid.map(|valid| Arc::new(rows.iter().map(|&row| valid[row as usize]).collect())),
+        }
+    }
+
+    fn collect(values: impl Iterator<Item = Option<T>>, unspecified: T) -> Prim<T> {
+        let (values, valid): (Vec<T>, Vec<bool>) =
+            values.map(|value| (value.unwrap_or(unspecified), value.is_some())).unzip();
+        let valid = (!valid.iter().all(|valid| *valid)).then(|| Arc::new(valid));
+        Prim { values: Arc::new(values), valid }
+    }
+}
+
+impl Column {
+    /// Number of rows.
+    pub fn len(&self) -> usize {
+        match self {
+            Column::Null(len) => *len,
+            Column::Bool(prim) => prim.values.len(),
+            Column::Int(prim) | Column::Time(prim) | Column::Duration(prim) => prim.values.len(),
+            Column::Float(prim) => prim.values.len(),
+            Column::Str(texts) => texts.spans.len(),
+            Column::Any(values) => values.len(),
+        }
+    }
+
+    /// No rows?
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Value of a row.
+    pub fn get(&self, row: usize) -> Value {
+        let value = match self {
+            Column::Null(_) => None,
+            Column::Bool(prim) => prim.get(row).map(Value::Bool),
+            Column::Int(prim) => prim.get(row).map(Value::Int),
+            Column::Float(prim) => prim.get(row).map(Value::Float),
+            Column::Time(prim) => prim.get(row).map(Value::Time),
+            Column::Duration(prim) => prim.get(row).map(Value::Duration),
+            Column::Str(texts) => texts.get(row).map(|text| Value::Str(text.into())),
+            Column::Any(values) => Some(values[row].clone()),
+        };
+        value.unwrap_or_default()
+    }
+
+    /// The rows with these indices, in this order.
+    pub fn take(&self, rows: &[u32]) -> Column {
+        match self {
+            Column::Null(_) => Column::Null(rows.len()),
+            Column::Bool(prim) => Column::Bool(prim.take(rows)),
+            Column::Int(prim) => Column::Int(prim.take(rows)),
+            Column::Float(prim) => Column::Float(prim.take(rows)),
+            Column::Time(prim) => Column::Time(prim.take(rows)),
+            Column::Duration(prim) => Column::Duration(prim.take(rows)),
+            Column::Str(texts) => Column::Str(StrColumn {
+                text: texts.text.clone(),
+                extra: texts.extra.clone(),
+                spans: Arc::new(rows.iter().map(|&row| texts.spans[row as usize]).collect()),
+            }),
+            Column::Any(values) => {
+                Column::Any(Arc::new(rows.iter().map(|&row| values[row as usize].clone()).collect()))
+            }
+        }
+    }
+
+    /// All rows of the parts, one part after the other, in the narrowest type that holds them.
+    pub fn concat(parts: &[&Column]) -> Column {
+        if let [only] = parts {
+            return (*only).clone();
+        }
+        from_values(parts.iter().flat_map(|part| (0..part.len()).map(|row| part.get(row))).collect())
+    }
+}
+
+/// The kind of physical column that a value asks for; nulls fit all.
+fn kind(value: &Value) -> Option<u8> {
+    Some(match value {
+        Value::Null => return None,
+        Value::Bool(_) => 0,
+        Value::Int(_) => 1,
+        Value::Float(_) => 2,
+        Value::Time(_) => 3,
+        Value::Duration(_) => 4,
+        Value::Str(_) => 5,
+        Value::Array(_) | Value::Map(_) => 6,
+    })
+}
+
+/// A column of the narrowest physical type that holds these values.
+pub fn from_values(values: Vec<Value>) -> Column {
+    let mut kinds = values.iter().filter_map(kind);
+    let Some(first) = kinds.next() else { return Column::Null(values.len()) };
+    if first == 6 || kinds.any(|other| other != first) {
+        return Column::Any(Arc::new(values));
+    }
+    let ints = |value: &Value| match value {
+        Value::Int(int) | Value::Time(int) | Value::Duration(int) => Some(*int),
+        _ => None,
+    };
+    match first {
+        0 => Column::Bool(Prim::collect(
+            values.iter().map(|v| if let Value::Bool(b) = v { Some(*b) } else { None }),
+            false,
+        )),
+        1 => Column::Int(Prim::collect(values.iter().map(ints), 0)),
+        2 => Column::Float(Prim::collect(
+            values.iter().map(|v| if let Value::Float(f) = v { Some(*f) } else { None }),
+            0.0,
+        )),
+        3 => Column::Time(Prim::collect(values.iter().map(ints), 0)),
+        4 => Column::Duration(Prim::collect(values.iter().map(ints), 0)),
+        _ => from_texts(values),
+    }
+}
+
+/// Texts in one buffer; more than the spans can address stay values.
+fn from_texts(values: Vec<Value>) -> Column {
+    let bytes: usize = values.iter().map(|value| if let Value::Str(text) = value { text.len() } else { 0 }).sum();
+    if bytes >= EXTRA_BIT as usize {
+        return Column::Any(Arc::new(values));
+    }
+    let mut buffer = String::with_capacity(bytes);
+    let spans = values
+        .iter()
+        .map(|value| match value {
+            Value::Str(text) => {
+                let start = buffer.len() as u32;
+                buffer.push_str(text);
+                (start, text.len() as u32)
+            }
+            _ => (NULL_SPAN, 0),
+        })
+        .collect();
+    Column::Str(StrColumn { text: buffer.into(), extra: "".into(), spans: Arc::new(spans) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn values(column: &Column) -> Vec<Value> {
+        (0..column.len()).map(|row| column.get(row)).collect()
+    }
+
+    #[test]
+    fn columns_give_back_what_they_were_made_of() {
+        let text = |text: &str| Value::Str(text.into());
+        let samples = [
+            vec![Value::Int(2), Value::Null, Value::Int(-1)],
+            vec![Value::Int(2), Value::Float(2.0)],
+            vec![text("é"), Value::Null, text("")],
+            vec![Value::Null, Value::Null],
+            vec![Value::Time(1), Value::Time(2)],
+            vec![Value::Bool(true), text("x")],
+        ];
+        for sample in samples {
+            let column = from_values(sample.clone());
+            assert_eq!(values(&column), sample);
+            let taken = column.take(&[1, 0]);
+            assert_eq!(values(&taken), [sample[1].clone(), sample[0].clone()]);
+            let twice = Column::concat(&[&column, &taken]);
+            assert_eq!(values(&twice), [sample, values(&taken)].concat());
+        }
+    }
+
+    #[test]
+    fn numbers_keep_their_kind() {
+        assert!(matches!(from_values(vec![Value::Int(2), Value::Null]), Column::Int(_)));
+        assert!(matches!(from_values(vec![Value::Int(2), Value::Float(2.0)]), Column::Any(_)));
+    }
+}
