@@ -1,0 +1,372 @@
+//! The MQTT source: messages out of a persistent session, acknowledged when the caller says so.
+//!
+//! One thread polls the connection and fills the inbox; a task beside it sends acknowledgements
+//! in the order in which the messages came. When the inbox is full, the connection is read no
+//! further, and TCP holds the broker back.
+//!
+//! Invariant: a message is in the inbox, or with the caller and open in the [`Ledger`], or due to
+//! be acknowledged; the broker keeps it until the acknowledgement has reached it.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use rumqttc::Outgoing;
+use rumqttc::v5::mqttbytes::v5::{
+    Filter, Packet, Publish, RetainForwardRule, SubAck, SubscribeReasonCode,
+};
+use rumqttc::v5::mqttbytes::{QoS, valid_filter};
+use rumqttc::v5::{AsyncClient, Event, EventLoop, MqttOptions};
+use tokio::sync::Notify;
+
+use super::config::{Qos, SourceConfig};
+use super::ledger::{Admission, Ledger, Receipt, fingerprint};
+use super::link::{Link, Loss, Session, SessionEnd, SessionTerms, broker_text};
+use super::status::{LinkState, MqttError, SourceCounters, Status, StatusHook};
+
+/// Requests on their way to the connection (acknowledgements, mostly).
+const REQUEST_QUEUE: usize = 256;
+/// What a waiting message costs beside its payload, for the bound in bytes.
+const MESSAGE_OVERHEAD_BYTES: usize = 128;
+
+/// A message as it came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// Content.
+    pub payload: Bytes,
+    /// The topic it was published to.
+    pub topic: Arc<str>,
+    /// Packet id; 0 for QoS 0.
+    pub packet_id: u16,
+    /// Whether the broker marked it as sent before.
+    pub dup: bool,
+    /// Whether it is a retained message.
+    pub retain: bool,
+    /// The number of the connection it came over.
+    pub generation: u64,
+    /// Quality of service it was delivered with.
+    pub qos: Qos,
+    /// What to acknowledge it by.
+    pub receipt: Receipt,
+}
+
+/// A running MQTT source. Dropping it cuts the connection; un-acknowledged messages come back.
+pub struct MqttSource {
+    shared: Arc<Shared>,
+    link: Link,
+    broker: String,
+}
+
+impl MqttSource {
+    /// Starts to connect and subscribe. `wake` is called, on the connection's thread, when
+    /// messages arrive in an empty inbox and when the source ends; it must not block.
+    pub fn start(
+        config: SourceConfig,
+        wake: impl Fn() + Send + Sync + 'static,
+        on_state: Option<StatusHook>,
+    ) -> Result<Self, MqttError> {
+        if config.topics.is_empty() {
+            return Err(MqttError::Config("a source needs at least one topic".into()));
+        }
+        if let Some(bad) = config.topics.iter().find(|t| !valid_filter(t) || t.contains('\0')) {
+            return Err(MqttError::Config(format!("`{bad}` is not a topic filter")));
+        }
+        let status = Arc::new(Status::new(on_state));
+        let shared = Arc::new(Shared {
+            inner: Mutex::new(Inner { intake: true, ..Inner::default() }),
+            arrived: Condvar::new(),
+            room: Notify::new(),
+            acks: Notify::new(),
+            wake: Box::new(wake),
+            inbox_limit_bytes: config.inbox_limit_bytes.max(1),
+        });
+        let broker = broker_text(&config.mqtt.addresses);
+        let mqtt = config.mqtt.clone();
+        let session = SourceSession { shared: shared.clone(), status: status.clone(), config, last_topic: "".into() };
+        let link = Link::start("mqtt-source", mqtt, status, session)?;
+        Ok(Self { shared, link, broker })
+    }
+
+    /// Waits until the source is subscribed.
+    pub fn wait_connected(&self, timeout: Duration) -> Result<(), MqttError> {
+        self.link.status.wait_connected(timeout, &self.broker)
+    }
+
+    /// Takes up to `limit` messages, waiting up to `timeout` for the first. An empty answer means
+    /// that none came; an error that none will come any more.
+    pub fn receive(&self, limit: usize, timeout: Duration) -> Result<Vec<Message>, MqttError> {
+        let deadline = Instant::now() + timeout;
+        let mut inner = self.shared.lock();
+        while inner.inbox.is_empty() {
+            match self.link.status.get() {
+                LinkState::Failed(error) => return Err(error),
+                LinkState::Closed => return Err(MqttError::Closed),
+                _ => {}
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(Vec::new());
+            }
+            let waited = self.shared.arrived.wait_timeout(inner, left);
+            inner = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        let count = limit.min(inner.inbox.len());
+        let messages: Vec<_> = inner.inbox.drain(..count).collect();
+        inner.inbox_bytes -= messages.iter().map(cost).sum::<usize>();
+        drop(inner);
+        self.shared.room.notify_one();
+        Ok(messages)
+    }
+
+    /// The effects of these messages are safe: acknowledges them, in the order in which they came
+    /// however they are named here. Receipts that mean nothing any more are discarded.
+    pub fn acknowledge(&self, receipts: impl IntoIterator<Item = Receipt>) {
+        let mut inner = self.shared.lock();
+        for receipt in receipts {
+            inner.ledger.acknowledge(receipt);
+        }
+        let due = inner.ledger.is_due();
+        drop(inner);
+        if due {
+            self.shared.acks.notify_one();
+        }
+    }
+
+    /// Takes no more messages in; what came before can still be received and acknowledged.
+    pub fn stop_intake(&self) {
+        self.shared.lock().intake = false;
+        self.shared.room.notify_one();
+    }
+
+    /// The state of the connection.
+    pub fn state(&self) -> LinkState {
+        self.link.status.get()
+    }
+
+    /// What was counted so far.
+    pub fn counters(&self) -> SourceCounters {
+        let inner = self.shared.lock();
+        SourceCounters {
+            connections: self.link.status.connections(),
+            open: inner.ledger.open() as u64,
+            waiting: inner.inbox.len() as u64,
+            ..inner.counters
+        }
+    }
+
+    /// Sends the acknowledgements that are due and disconnects; cuts the connection at the
+    /// deadline. The session stays at the broker.
+    pub fn close(mut self, timeout: Duration) -> LinkState {
+        let connected = matches!(self.state(), LinkState::Connected { .. });
+        {
+            let mut inner = self.shared.lock();
+            inner.intake = false;
+            inner.closing = true;
+        }
+        self.shared.room.notify_one();
+        self.shared.acks.notify_one();
+        let timeout = if connected { timeout } else { Duration::ZERO };
+        self.link.finish(Instant::now() + timeout)
+    }
+}
+
+fn cost(message: &Message) -> usize {
+    message.payload.len() + MESSAGE_OVERHEAD_BYTES
+}
+
+struct Shared {
+    inner: Mutex<Inner>,
+    arrived: Condvar,
+    /// The inbox has room again, or intake has stopped.
+    room: Notify,
+    /// Acknowledgements are due, or the source is closing.
+    acks: Notify,
+    wake: Box<dyn Fn() + Send + Sync>,
+    inbox_limit_bytes: usize,
+}
+
+#[derive(Default)]
+struct Inner {
+    inbox: VecDeque<Message>,
+    inbox_bytes: usize,
+    ledger: Ledger,
+    intake: bool,
+    closing: bool,
+    counters: SourceCounters,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn has_room(&self) -> bool {
+        let inner = self.lock();
+        inner.inbox_bytes < self.inbox_limit_bytes || !inner.intake
+    }
+
+    /// Takes a message in; true if the connection may be read on.
+    fn take_in(&self, publish: Publish, topic: Arc<str>) -> bool {
+        let mut inner = self.lock();
+        if !inner.intake {
+            return true;
+        }
+        let receipt = match publish.qos {
+            QoS::AtMostOnce => Receipt::NONE,
+            QoS::AtLeastOnce | QoS::ExactlyOnce => {
+                let fingerprint = fingerprint(&publish.topic, &publish.payload);
+                match inner.ledger.receive(publish.pkid, publish.dup, fingerprint) {
+                    Admission::Deliver(receipt) => receipt,
+                    Admission::Known => {
+                        inner.counters.recognised += 1;
+                        if inner.ledger.is_due() {
+                            self.acks.notify_one();
+                        }
+                        return true;
+                    }
+                }
+            }
+        };
+        let message = Message {
+            topic,
+            packet_id: publish.pkid,
+            dup: publish.dup,
+            retain: publish.retain,
+            generation: inner.ledger.generation(),
+            qos: if publish.qos == QoS::AtMostOnce { Qos::AtMostOnce } else { Qos::AtLeastOnce },
+            receipt,
+            payload: publish.payload,
+        };
+        inner.counters.received += 1;
+        inner.counters.received_bytes += message.payload.len() as u64;
+        inner.inbox_bytes += cost(&message);
+        inner.inbox.push_back(message);
+        let first = inner.inbox.len() == 1;
+        let room = inner.inbox_bytes < self.inbox_limit_bytes;
+        drop(inner);
+        if first {
+            self.arrived.notify_all();
+            (self.wake)();
+        }
+        room
+    }
+}
+
+struct SourceSession {
+    shared: Arc<Shared>,
+    status: Arc<Status>,
+    config: SourceConfig,
+    /// Most messages have the topic of their predecessor.
+    last_topic: Arc<str>,
+}
+
+impl Session for SourceSession {
+    fn terms(&self) -> SessionTerms {
+        SessionTerms {
+            clean_start: false,
+            expiry: self.config.session_expiry,
+            receive_maximum: self.config.receive_maximum,
+            manual_acks: true,
+        }
+    }
+
+    async fn run(&mut self, options: MqttOptions) -> SessionEnd {
+        let (client, mut events) = AsyncClient::new(options, REQUEST_QUEUE);
+        let session_present = match events.poll().await {
+            Ok(Event::Incoming(Packet::ConnAck(connack))) => connack.session_present,
+            Ok(other) => return SessionEnd::Lost(Loss::other(format!("expected CONNACK, got {other:?}"))),
+            Err(error) => return SessionEnd::Lost(Loss::from_error(&error, false)),
+        };
+        self.shared.lock().ledger.begin(session_present);
+        let acks = tokio::spawn(send_acks(self.shared.clone(), client.clone()));
+        let end = match client.subscribe_many(self.filters()).await {
+            Ok(()) => self.hold(&mut events, session_present).await,
+            Err(error) => SessionEnd::Lost(Loss::other(format!("cannot subscribe: {error}"))),
+        };
+        acks.abort();
+        end
+    }
+
+    fn ended(&mut self) {
+        // Under the lock, so that a receiver between its check and its wait is not missed.
+        drop(self.shared.lock());
+        self.shared.arrived.notify_all();
+        (self.shared.wake)();
+    }
+}
+
+impl SourceSession {
+    fn filters(&self) -> Vec<Filter> {
+        let filter = |topic: &String| {
+            let mut filter = Filter::new(topic.as_str(), self.config.qos.wire());
+            // Retained messages come with a new subscription only, not with each reconnect.
+            filter.retain_forward_rule = RetainForwardRule::OnNewSubscribe;
+            filter
+        };
+        self.config.topics.iter().map(filter).collect()
+    }
+
+    async fn hold(&mut self, events: &mut EventLoop, session_present: bool) -> SessionEnd {
+        loop {
+            match events.poll().await {
+                Ok(Event::Incoming(Packet::Publish(publish))) => {
+                    let topic = self.topic(&publish.topic);
+                    if !self.shared.take_in(publish, topic) {
+                        while !self.shared.has_room() {
+                            self.shared.room.notified().await;
+                        }
+                    }
+                }
+                Ok(Event::Incoming(Packet::SubAck(suback))) => match refused(&suback) {
+                    Some(reason) => return SessionEnd::Lost(Loss::other(reason)),
+                    None => self.status.set(LinkState::Connected { session_present }),
+                },
+                Ok(Event::Outgoing(Outgoing::Disconnect)) => return SessionEnd::Closed,
+                Ok(_) => {}
+                Err(error) => return SessionEnd::Lost(Loss::from_error(&error, true)),
+            }
+        }
+    }
+
+    fn topic(&mut self, bytes: &[u8]) -> Arc<str> {
+        if self.last_topic.as_bytes() != bytes {
+            self.last_topic = String::from_utf8_lossy(bytes).into();
+        }
+        self.last_topic.clone()
+    }
+}
+
+/// Why a subscription was refused, if it was.
+fn refused(suback: &SubAck) -> Option<String> {
+    let bad = |code: &&SubscribeReasonCode| !matches!(code, SubscribeReasonCode::Success(_));
+    suback.return_codes.iter().find(bad).map(|code| format!("the broker refused the subscription: {code:?}"))
+}
+
+/// Sends what is due, in order; disconnects when the source is closing.
+async fn send_acks(shared: Arc<Shared>, client: AsyncClient) {
+    let mut publish = Publish::new("", QoS::AtLeastOnce, Bytes::new(), None);
+    let mut due = Vec::with_capacity(REQUEST_QUEUE);
+    loop {
+        let closing = {
+            let mut inner = shared.lock();
+            inner.ledger.take_due(REQUEST_QUEUE, &mut due);
+            inner.counters.acknowledged += due.len() as u64;
+            inner.closing
+        };
+        if due.is_empty() {
+            if closing {
+                // Fails only if the connection is gone, which ends it as well.
+                drop(client.disconnect().await);
+                return;
+            }
+            shared.acks.notified().await;
+        }
+        for packet_id in due.drain(..) {
+            publish.pkid = packet_id;
+            if client.ack(&publish).await.is_err() {
+                return;
+            }
+        }
+    }
+}
