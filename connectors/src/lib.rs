@@ -12,4 +12,3 @@
 //!
 //! Invariants: no queue without a bound, no input acknowledged before the caller says that its
 //! effects are safe, no output forgotten before the broker has confirmed or refused it.
-
