@@ -19,9 +19,7 @@ impl Backoff {
 
     /// The delay before the next attempt; `random` is any uniformly distributed number.
     pub fn next_delay(&mut self, random: u64) -> Duration {
-        let ceiling = (Self::SHORTEST * 2)
-            .saturating_mul(1 << self.attempts.min(8))
-            .min(Self::LONGEST);
+        let ceiling = (Self::SHORTEST * 2).saturating_mul(1 << self.attempts.min(8)).min(Self::LONGEST);
         self.attempts = self.attempts.saturating_add(1);
         let span = (ceiling - Self::SHORTEST).as_micros() as u64;
         Self::SHORTEST + Duration::from_micros(random % (span + 1))

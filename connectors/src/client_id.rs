@@ -40,10 +40,7 @@ impl End {
 pub fn for_run(prefix: &str, name: &str, connector: &str, end: End) -> String {
     let end = end.text();
     let plain = format!("{prefix}rarog-{name}-{connector}-{end}");
-    let clean: String = plain
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
-        .collect();
+    let clean: String = plain.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
     let ambiguous = name.contains('-') || connector.contains('-');
     if clean == plain && clean.len() <= MAX_LENGTH && !ambiguous {
         return clean;

@@ -12,3 +12,11 @@
 //!
 //! Invariants: no queue without a bound, no input acknowledged before the caller says that its
 //! effects are safe, no output forgotten before the broker has confirmed or refused it.
+
+pub mod backoff;
+pub mod client_id;
+pub mod console;
+pub mod file;
+pub mod generator;
+pub mod mqtt;
+mod random;

@@ -214,12 +214,7 @@ pub struct SinkConfig {
 impl SinkConfig {
     /// A sink with the defaults: 20 000 outputs or 64 MiB unconfirmed, three attempts.
     pub fn new(mqtt: MqttConfig) -> Self {
-        Self {
-            mqtt,
-            unconfirmed_limit: 20_000,
-            unconfirmed_limit_bytes: 64 * 1024 * 1024,
-            attempts: 3,
-        }
+        Self { mqtt, unconfirmed_limit: 20_000, unconfirmed_limit_bytes: 64 * 1024 * 1024, attempts: 3 }
     }
 }
 

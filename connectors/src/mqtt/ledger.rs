@@ -36,15 +36,6 @@ impl Receipt {
 /// Packet id and fingerprint: how a redelivered message is recognised.
 type Identity = (u16, u64);
 
-/// What to do with a received message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Admission {
-    /// New: deliver it under this receipt.
-    Deliver(Receipt),
-    /// Delivered over an earlier connection; acknowledged when that delivery is.
-    Known,
-}
-
 #[derive(Debug)]
 struct Entry {
     identity: Identity,
@@ -114,23 +105,39 @@ impl Ledger {
     }
 
     /// A QoS 1 message arrived.
-    pub(crate) fn receive(&mut self, pkid: u16, dup: bool, fingerprint: u64) -> Admission {
+    #[cfg(test)]
+    fn receive(&mut self, pkid: u16, dup: bool, fingerprint: u64) -> Option<Receipt> {
+        let known = self.recognise(pkid, dup, fingerprint);
+        (!known).then(|| self.admit(pkid, fingerprint))
+    }
+
+    /// A QoS 1 message arrived: true if it was delivered over an earlier connection. Then it is
+    /// not to be delivered again, and is acknowledged when that delivery is.
+    pub(crate) fn recognise(&mut self, pkid: u16, dup: bool, fingerprint: u64) -> bool {
         let identity = (pkid, fingerprint);
-        let position = self.first + self.order.len() as u64;
-        if dup && let Some(before) = self.take_known(identity) {
-            let open = before.filter(|receipt| self.open.contains_key(receipt));
-            if let Some(receipt) = open {
-                self.open.insert(receipt, Place::Present(position));
-            }
-            let receipt = open.unwrap_or(Receipt::NONE);
-            self.order.push_back(Entry { identity, receipt, done: open.is_none() });
-            return Admission::Known;
+        let Some(before) = dup.then(|| self.take_known(identity)).flatten() else {
+            return false;
+        };
+        let open = before.filter(|receipt| self.open.contains_key(receipt));
+        if let Some(receipt) = open {
+            self.open.insert(receipt, Place::Present(self.next_position()));
         }
+        let receipt = open.unwrap_or(Receipt::NONE);
+        self.order.push_back(Entry { identity, receipt, done: open.is_none() });
+        true
+    }
+
+    /// Enters a message that was not recognised; to be delivered under the receipt.
+    pub(crate) fn admit(&mut self, pkid: u16, fingerprint: u64) -> Receipt {
         self.last_receipt += 1;
         let receipt = Receipt(self.last_receipt);
-        self.order.push_back(Entry { identity, receipt, done: false });
-        self.open.insert(receipt, Place::Present(position));
-        Admission::Deliver(receipt)
+        self.open.insert(receipt, Place::Present(self.next_position()));
+        self.order.push_back(Entry { identity: (pkid, fingerprint), receipt, done: false });
+        receipt
+    }
+
+    fn next_position(&self) -> u64 {
+        self.first + self.order.len() as u64
     }
 
     /// The effects of a message are safe. True if an acknowledgement became due.
@@ -195,14 +202,11 @@ mod tests {
     use super::*;
 
     fn deliver(ledger: &mut Ledger, pkid: u16, dup: bool) -> Receipt {
-        match ledger.receive(pkid, dup, u64::from(pkid) * 31) {
-            Admission::Deliver(receipt) => receipt,
-            Admission::Known => panic!("{pkid} is known"),
-        }
+        ledger.receive(pkid, dup, u64::from(pkid) * 31).expect("it is new")
     }
 
     fn redeliver(ledger: &mut Ledger, pkid: u16) {
-        assert_eq!(ledger.receive(pkid, true, u64::from(pkid) * 31), Admission::Known);
+        assert_eq!(ledger.receive(pkid, true, u64::from(pkid) * 31), None);
     }
 
     fn due(ledger: &mut Ledger) -> Vec<u16> {
@@ -286,8 +290,8 @@ mod tests {
         assert_ne!(a, b);
         ledger.begin(true);
         redeliver(&mut ledger, 1);
-        assert!(matches!(ledger.receive(1, true, 999), Admission::Deliver(_)), "other payload");
-        assert!(matches!(ledger.receive(1, false, 31), Admission::Deliver(_)), "no DUP");
+        assert!(ledger.receive(1, true, 999).is_some(), "other payload");
+        assert!(ledger.receive(1, false, 31).is_some(), "no DUP");
     }
 
     #[test]
@@ -295,7 +299,7 @@ mod tests {
         let mut ledger = Ledger::default();
         ledger.begin(false);
         for id in 0..(HISTORY_LIMIT as u64 + 10) {
-            let Admission::Deliver(receipt) = ledger.receive(1, false, id) else { panic!("known") };
+            let receipt = ledger.receive(1, false, id).expect("it is new");
             ledger.acknowledge(receipt);
             due(&mut ledger);
         }

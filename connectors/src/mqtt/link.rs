@@ -163,7 +163,7 @@ pub(crate) fn broker_text(addresses: &[Address]) -> String {
     addresses.iter().map(Address::to_string).collect::<Vec<_>>().join(", ")
 }
 
-struct Keeper<S> {
+struct Keeper<S: Session> {
     config: MqttConfig,
     status: Arc<Status>,
     abort: Arc<Notify>,
@@ -186,7 +186,6 @@ impl<S: Session> Keeper<S> {
             () = abort.notified() => LinkState::Closed,
         };
         status.set(end);
-        self.session.ended();
     }
 
     async fn reconnect_for_ever(&mut self) -> LinkState {
@@ -223,6 +222,14 @@ impl<S: Session> Keeper<S> {
             after: self.config.connect_timeout.unwrap_or_default(),
             reason,
         }
+    }
+}
+
+impl<S: Session> Drop for Keeper<S> {
+    fn drop(&mut self) {
+        // Without effect if the end was set; a panic must not leave anybody waiting for ever.
+        self.status.set(LinkState::Failed(MqttError::Thread("it ended by a panic".into())));
+        self.session.ended();
     }
 }
 

@@ -184,7 +184,7 @@ impl Shared {
         if outcomes.is_empty() {
             return;
         }
-        let confirmed = outcomes.iter().filter(|o| matches!(o, Outcome::Confirmed(_))).count();
+        let confirmed = outcomes.iter().filter(|o| matches!(o, Outcome::Confirmed { .. })).count();
         {
             let mut inner = self.lock();
             inner.counters.confirmed += confirmed as u64;
@@ -312,6 +312,6 @@ async fn publish(client: &AsyncClient, output: Output) -> Result<(), rumqttc::v5
     if !output.rarog_id.is_empty() {
         properties.user_properties = vec![(ID_PROPERTY.to_owned(), output.rarog_id.to_string())];
     }
-    let Output { topic, payload, qos, retain, .. } = output;
+    let Output { topic, payload, qos, retain, rarog_id: _, tag: _ } = output;
     client.publish_with_properties(&*topic, qos.wire(), retain, payload, properties).await
 }

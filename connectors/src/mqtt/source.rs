@@ -13,15 +13,13 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use rumqttc::Outgoing;
-use rumqttc::v5::mqttbytes::v5::{
-    Filter, Packet, Publish, RetainForwardRule, SubAck, SubscribeReasonCode,
-};
+use rumqttc::v5::mqttbytes::v5::{Filter, Packet, Publish, RetainForwardRule, SubAck, SubscribeReasonCode};
 use rumqttc::v5::mqttbytes::{QoS, valid_filter};
 use rumqttc::v5::{AsyncClient, Event, EventLoop, MqttOptions};
 use tokio::sync::Notify;
 
 use super::config::{Qos, SourceConfig};
-use super::ledger::{Admission, Ledger, Receipt, fingerprint};
+use super::ledger::{Ledger, Receipt, fingerprint};
 use super::link::{Link, Loss, Session, SessionEnd, SessionTerms, broker_text};
 use super::status::{LinkState, MqttError, SourceCounters, Status, StatusHook};
 
@@ -209,24 +207,24 @@ impl Shared {
     /// Takes a message in; true if the connection may be read on.
     fn take_in(&self, publish: Publish, topic: Arc<str>) -> bool {
         let mut inner = self.lock();
+        let fingerprint = match publish.qos {
+            QoS::AtMostOnce => 0,
+            QoS::AtLeastOnce | QoS::ExactlyOnce => fingerprint(&publish.topic, &publish.payload),
+        };
+        let acknowledged = publish.qos != QoS::AtMostOnce;
+        if acknowledged && inner.ledger.recognise(publish.pkid, publish.dup, fingerprint) {
+            inner.counters.recognised += 1;
+            if inner.ledger.is_due() {
+                self.acks.notify_one();
+            }
+            return true;
+        }
         if !inner.intake {
             return true;
         }
-        let receipt = match publish.qos {
-            QoS::AtMostOnce => Receipt::NONE,
-            QoS::AtLeastOnce | QoS::ExactlyOnce => {
-                let fingerprint = fingerprint(&publish.topic, &publish.payload);
-                match inner.ledger.receive(publish.pkid, publish.dup, fingerprint) {
-                    Admission::Deliver(receipt) => receipt,
-                    Admission::Known => {
-                        inner.counters.recognised += 1;
-                        if inner.ledger.is_due() {
-                            self.acks.notify_one();
-                        }
-                        return true;
-                    }
-                }
-            }
+        let receipt = match acknowledged {
+            true => inner.ledger.admit(publish.pkid, fingerprint),
+            false => Receipt::NONE,
         };
         let message = Message {
             topic,
@@ -234,7 +232,7 @@ impl Shared {
             dup: publish.dup,
             retain: publish.retain,
             generation: inner.ledger.generation(),
-            qos: if publish.qos == QoS::AtMostOnce { Qos::AtMostOnce } else { Qos::AtLeastOnce },
+            qos: if acknowledged { Qos::AtLeastOnce } else { Qos::AtMostOnce },
             receipt,
             payload: publish.payload,
         };

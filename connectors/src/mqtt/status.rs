@@ -40,8 +40,8 @@ pub enum MqttError {
     /// The configuration cannot work.
     #[error("invalid MQTT configuration: {0}")]
     Config(String),
-    /// The connection's thread could not be started.
-    #[error("cannot start the connection's thread: {0}")]
+    /// The connection's thread could not be started or did not end well.
+    #[error("the connection's thread failed: {0}")]
     Thread(String),
     /// It was closed before.
     #[error("the connection is closed")]
@@ -173,9 +173,8 @@ impl Status {
     pub(crate) fn wait_connected(&self, timeout: Duration, broker: &str) -> Result<(), MqttError> {
         let connected = |state: &LinkState| matches!(state, LinkState::Connected { .. });
         let state = self.wait(Instant::now() + timeout, |s| connected(s) || s.is_final());
-        let timed_out = |reason: String| {
-            Err(MqttError::ConnectTimeout { broker: broker.to_owned(), after: timeout, reason })
-        };
+        let timed_out =
+            |reason: String| Err(MqttError::ConnectTimeout { broker: broker.to_owned(), after: timeout, reason });
         match state {
             LinkState::Connected { .. } => Ok(()),
             LinkState::Failed(error) => Err(error),

@@ -40,6 +40,8 @@ pub struct Output {
     pub qos: Qos,
     /// Whether the broker keeps it for later subscribers.
     pub retain: bool,
+    /// The sender's own mark; comes back with the outcome.
+    pub tag: u64,
 }
 
 impl Output {
@@ -65,6 +67,8 @@ impl Output {
 }
 
 /// Names one output between [`super::MqttSink::send`] and its [`Outcome`]; tickets rise by one.
+///
+/// The outcome may be reported before `send` has returned: [`Output::tag`] is known earlier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Ticket(pub u64);
 
@@ -72,7 +76,12 @@ pub struct Ticket(pub u64);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     /// The broker has it (QoS 1), or it was handed to the network (QoS 0).
-    Confirmed(Ticket),
+    Confirmed {
+        /// The ticket it was sent under.
+        ticket: Ticket,
+        /// [`Output::tag`].
+        tag: u64,
+    },
     /// The broker refuses it; it is in nobody's hands any more but the receiver's of this.
     Failed(Box<Failure>),
 }
@@ -223,8 +232,7 @@ impl Window {
     pub(crate) fn written(&mut self, pkid: u16) -> Option<Outcome> {
         let ticket = self.requested.pop_front()?;
         if pkid == 0 {
-            self.finish(ticket);
-            return Some(Outcome::Confirmed(Ticket(ticket)));
+            return self.confirm(ticket);
         }
         self.in_flight.insert(pkid, ticket);
         None
@@ -234,8 +242,7 @@ impl Window {
     pub(crate) fn answered(&mut self, pkid: u16, refusal: Option<String>, now: Instant) -> Option<Outcome> {
         let ticket = self.in_flight.remove(&pkid)?;
         let Some(reason) = refusal else {
-            self.finish(ticket);
-            return Some(Outcome::Confirmed(Ticket(ticket)));
+            return self.confirm(ticket);
         };
         let attempts = self.attempts;
         let slot = self.slot(ticket).expect("outputs in flight are in the list");
@@ -245,8 +252,7 @@ impl Window {
             self.retries.push_back((now + RETRY_DELAY, ticket));
             return None;
         }
-        let output = slot.output.clone().expect("only finished slots have no output");
-        self.finish(ticket);
+        let output = self.finish(ticket)?;
         Some(Outcome::Failed(Box::new(Failure { ticket: Ticket(ticket), output, reason })))
     }
 
@@ -271,15 +277,22 @@ impl Window {
         self.slots.get_mut(ticket.checked_sub(self.base)? as usize)
     }
 
-    fn finish(&mut self, ticket: u64) {
-        let Some(slot) = self.slot(ticket) else { return };
+    fn confirm(&mut self, ticket: u64) -> Option<Outcome> {
+        let tag = self.finish(ticket)?.tag;
+        Some(Outcome::Confirmed { ticket: Ticket(ticket), tag })
+    }
+
+    /// Takes the output out of its slot, and finished slots off the front.
+    fn finish(&mut self, ticket: u64) -> Option<Output> {
+        let slot = self.slot(ticket)?;
         slot.state = State::Finished;
-        let cost = slot.output.take().map_or(0, |output| output.cost());
-        self.bytes -= cost;
+        let output = slot.output.take();
+        self.bytes -= output.as_ref().map_or(0, Output::cost);
         while self.slots.front().is_some_and(|slot| slot.state == State::Finished) {
             self.slots.pop_front();
             self.base += 1;
         }
+        output
     }
 }
 
@@ -294,7 +307,12 @@ mod tests {
             rarog_id: text.into(),
             qos: Qos::AtLeastOnce,
             retain: false,
+            tag: 7,
         }
+    }
+
+    fn confirmed(ticket: u64) -> Option<Outcome> {
+        Some(Outcome::Confirmed { ticket: Ticket(ticket), tag: 7 })
     }
 
     fn window(texts: &[&str]) -> Window {
@@ -316,7 +334,7 @@ mod tests {
         for pkid in 1..=3 {
             assert_eq!(window.written(pkid), None);
         }
-        assert_eq!(window.answered(2, None, now), Some(Outcome::Confirmed(Ticket(2))));
+        assert_eq!(window.answered(2, None, now), confirmed(2));
         window.push(&output("d")).expect("there is room");
         window.restart(None);
         assert_eq!(window.answered(1, None, now), None, "of the former connection");
@@ -375,6 +393,6 @@ mod tests {
         assert!(matches!(window.next(now), Some(Ok(_))));
         window.written(1);
         window.written(2);
-        assert_eq!(window.answered(2, None, now), Some(Outcome::Confirmed(Ticket(3))));
+        assert_eq!(window.answered(2, None, now), confirmed(3));
     }
 }
