@@ -9,9 +9,9 @@
 pub mod align;
 pub mod envelope;
 pub mod route;
-pub mod tick;
 mod shared;
 pub mod source;
+pub mod tick;
 
 pub use shared::{Completed, Counters, DeadRecord, Host, OutputRows, Shared, StreamCounts};
 pub use source::{Decoded, Intake, Pulled};
