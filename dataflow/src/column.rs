@@ -50,6 +50,25 @@ impl StrColumn {
         };
         Some(&buffer[start..start + len as usize])
     }
+
+    /// Copies texts into one buffer; more than spans can address stay values.
+    pub fn from_texts<'t>(texts: impl Iterator<Item = Option<&'t str>> + Clone) -> Column {
+        let bytes: usize = texts.clone().map(|text| text.map_or(0, str::len)).sum();
+        if bytes >= EXTRA_BIT as usize {
+            let value = |text: Option<&str>| text.map_or(Value::Null, |text| Value::Str(text.into()));
+            return Column::Any(Arc::new(texts.map(value).collect()));
+        }
+        let mut buffer = String::with_capacity(bytes);
+        let spans = texts
+            .map(|text| {
+                let Some(text) = text else { return (NULL_SPAN, 0) };
+                let start = buffer.len() as u32;
+                buffer.push_str(text);
+                (start, text.len() as u32)
+            })
+            .collect();
+        Column::Str(StrColumn { text: buffer.into(), extra: "".into(), spans: Arc::new(spans) })
+    }
 }
 
 /// A column of a batch.
@@ -90,6 +109,29 @@ impl<T: Copy> Prim<T> {
             values: Arc::new(rows.iter().map(|&row| self.values[row as usize]).collect()),
             valid: valid.map(|valid| Arc::new(rows.iter().map(|&row| valid[row as usize]).collect())),
         }
+    }
+
+    /// Appends parts; one that is of no such type is a column of nulls.
+    fn concat<'p>(parts: &[&'p Column], prim: impl Fn(&'p Column) -> Option<&'p Prim<T>>, filler: T) -> Prim<T>
+    where
+        T: 'p,
+    {
+        let rows = parts.iter().map(|part| part.len()).sum();
+        let nulls = parts.iter().any(|part| prim(part).is_none_or(|prim| prim.valid.is_some()));
+        let mut values = Vec::with_capacity(rows);
+        let mut valid = Vec::with_capacity(if nulls { rows } else { 0 });
+        for part in parts {
+            match prim(part) {
+                Some(prim) => values.extend_from_slice(&prim.values),
+                None => values.resize(values.len() + part.len(), filler),
+            }
+            match prim(part) {
+                _ if !nulls => {}
+                Some(Prim { valid: Some(own), .. }) => valid.extend_from_slice(own),
+                own => valid.resize(values.len(), own.is_some()),
+            }
+        }
+        Prim { values: Arc::new(values), valid: nulls.then(|| Arc::new(valid)) }
     }
 
     fn collect(values: impl Iterator<Item = Option<T>>, unspecified: T) -> Prim<T> {
@@ -153,13 +195,52 @@ impl Column {
         }
     }
 
-    /// All rows of the parts, one part after the other, in the narrowest type that holds them.
+    /// All rows of the parts, one part after the other. Parts of one physical type are appended as they are; others go
+    /// into the narrowest type that holds them.
     pub fn concat(parts: &[&Column]) -> Column {
         if let [only] = parts {
             return (*only).clone();
         }
-        from_values(parts.iter().flat_map(|part| (0..part.len()).map(|row| part.get(row))).collect())
+        macro_rules! prims {
+            ($kind:ident, $filler:expr) => {
+                Column::$kind(Prim::concat(parts, |part| if let Column::$kind(prim) = part { Some(prim) } else { None }, $filler))
+            };
+        }
+        let mut typed = parts.iter().filter(|part| !matches!(part, Column::Null(_)));
+        let Some(first) = typed.next() else { return Column::Null(parts.iter().map(|part| part.len()).sum()) };
+        let same = typed.all(|part| std::mem::discriminant(*part) == std::mem::discriminant(*first));
+        match first {
+            Column::Bool(_) if same => prims!(Bool, false),
+            Column::Int(_) if same => prims!(Int, 0),
+            Column::Float(_) if same => prims!(Float, 0.0),
+            Column::Time(_) if same => prims!(Time, 0),
+            Column::Duration(_) if same => prims!(Duration, 0),
+            Column::Str(first) if same && shared_buffers(first, parts) => Column::Str(StrColumn {
+                text: first.text.clone(),
+                extra: first.extra.clone(),
+                spans: Arc::new(parts.iter().flat_map(|part| spans(part)).collect()),
+            }),
+            Column::Str(_) if same => StrColumn::from_texts(parts.iter().flat_map(|part| texts(part))),
+            _ => from_values(parts.iter().flat_map(|part| (0..part.len()).map(|row| part.get(row))).collect()),
+        }
     }
+}
+
+fn shared_buffers(first: &StrColumn, parts: &[&Column]) -> bool {
+    parts.iter().all(|part| match part {
+        Column::Str(texts) => Arc::ptr_eq(&texts.text, &first.text) && Arc::ptr_eq(&texts.extra, &first.extra),
+        _ => true,
+    })
+}
+
+/// Spans of a column of texts or nulls.
+fn spans(part: &Column) -> impl Iterator<Item = StrSpan> {
+    (0..part.len()).map(move |row| if let Column::Str(texts) = part { texts.spans[row] } else { (NULL_SPAN, 0) })
+}
+
+/// Rows of a column of texts or nulls.
+fn texts(part: &Column) -> impl Iterator<Item = Option<&str>> + Clone {
+    (0..part.len()).map(move |row| if let Column::Str(texts) = part { texts.get(row) } else { None })
 }
 
 /// The kind of physical column that a value asks for; nulls fit all.
@@ -199,29 +280,8 @@ pub fn from_values(values: Vec<Value>) -> Column {
         )),
         3 => Column::Time(Prim::collect(values.iter().map(ints), 0)),
         4 => Column::Duration(Prim::collect(values.iter().map(ints), 0)),
-        _ => from_texts(values),
+        _ => StrColumn::from_texts(values.iter().map(|v| if let Value::Str(text) = v { Some(&**text) } else { None })),
     }
-}
-
-/// Texts in one buffer; more than the spans can address stay values.
-fn from_texts(values: Vec<Value>) -> Column {
-    let bytes: usize = values.iter().map(|value| if let Value::Str(text) = value { text.len() } else { 0 }).sum();
-    if bytes >= EXTRA_BIT as usize {
-        return Column::Any(Arc::new(values));
-    }
-    let mut buffer = String::with_capacity(bytes);
-    let spans = values
-        .iter()
-        .map(|value| match value {
-            Value::Str(text) => {
-                let start = buffer.len() as u32;
-                buffer.push_str(text);
-                (start, text.len() as u32)
-            }
-            _ => (NULL_SPAN, 0),
-        })
-        .collect();
-    Column::Str(StrColumn { text: buffer.into(), extra: "".into(), spans: Arc::new(spans) })
 }
 
 #[cfg(test)]
@@ -251,6 +311,33 @@ mod tests {
             let twice = Column::concat(&[&column, &taken]);
             assert_eq!(values(&twice), [sample, values(&taken)].concat());
         }
+    }
+
+    #[test]
+    fn parts_of_any_types_follow_each_other() {
+        let text = |text: &str| Value::Str(text.into());
+        let parts = [
+            vec![text("a"), Value::Null],
+            vec![Value::Null; 2],
+            vec![text("bc")],
+            vec![Value::Int(1), Value::Null],
+            vec![Value::Int(2)],
+            vec![],
+            vec![Value::Float(2.0)],
+            vec![Value::Bool(true), Value::Int(3)],
+        ];
+        let columns = parts.clone().map(from_values);
+        for first in 0..parts.len() {
+            for last in first..parts.len() {
+                for middle in first..=last {
+                    let picked = [first, middle, last];
+                    let whole = Column::concat(&picked.map(|part| &columns[part]));
+                    assert_eq!(values(&whole), picked.map(|part| parts[part].clone()).concat());
+                }
+            }
+        }
+        let cut = Column::concat(&[&columns[0], &columns[0].take(&[0])]);
+        assert!(matches!((&cut, &columns[0]), (Column::Str(a), Column::Str(b)) if Arc::ptr_eq(&a.text, &b.text)));
     }
 
     #[test]
