@@ -203,7 +203,11 @@ impl Column {
         }
         macro_rules! prims {
             ($kind:ident, $filler:expr) => {
-                Column::$kind(Prim::concat(parts, |part| if let Column::$kind(prim) = part { Some(prim) } else { None }, $filler))
+                Column::$kind(Prim::concat(
+                    parts,
+                    |part| if let Column::$kind(prim) = part { Some(prim) } else { None },
+                    $filler,
+                ))
             };
         }
         let mut typed = parts.iter().filter(|part| !matches!(part, Column::Null(_)));
