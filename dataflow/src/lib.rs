@@ -3,5 +3,8 @@
 pub mod batch;
 pub mod clock;
 pub mod column;
+pub mod decode;
+pub mod encode;
+pub mod rows;
 pub mod rt;
 pub mod whole;

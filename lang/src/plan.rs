@@ -36,7 +36,8 @@ pub struct Plan {
     pub connectors: Vec<Connector>,
     /// One per `.from`.
     pub subscriptions: Vec<Subscription>,
-    /// Event types that come from outside and are read.
+    /// Event types that come from outside: those that are read (each has an [`Op::Input`] node), and declared ones that
+    /// are not (none, with an empty layout): their records are checked, too, and move the clock.
     pub inputs: Vec<Input>,
     /// Record layouts.
     pub layouts: Vec<Layout>,
@@ -74,7 +75,7 @@ pub struct Subscription {
     pub idle: Option<i64>,
 }
 
-/// An event type that is read from outside.
+/// An event type that is read from outside, or declared.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Input {
     /// Type name on the wire.
