@@ -192,7 +192,8 @@ mod tests {
             columns: vec![column("a", false, false), column("b", true, false), column("c", false, true)],
             open: false,
         };
-        let values = [vec![Value::Int(1), Value::Null], vec![Value::Null, Value::Null], vec![Value::Int(5), Value::Int(6)]];
+        let values =
+            [vec![Value::Int(1), Value::Null], vec![Value::Null, Value::Null], vec![Value::Int(5), Value::Int(6)]];
         let rows = Rows {
             pos: Arc::new(vec![1, 5]),
             time: Arc::new(vec![0, 0]),

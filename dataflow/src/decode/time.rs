@@ -107,7 +107,8 @@ pub(crate) fn duration(text: &[u8]) -> Option<i64> {
     if count == 0 {
         return None;
     }
-    let number = text[..count].iter().try_fold(0_i64, |sum, digit| sum.checked_mul(10)?.checked_add((digit - b'0').into()))?;
+    let number =
+        text[..count].iter().try_fold(0_i64, |sum, digit| sum.checked_mul(10)?.checked_add((digit - b'0').into()))?;
     let ns = i128::from(number) * unit;
     i64::try_from(if negative { -ns } else { ns }).ok()
 }

@@ -117,11 +117,13 @@ mod tests {
 
     #[test]
     fn every_kind_of_value_is_read() {
-        let text = r#" { "a" : [ 1 , 2.0, -0.5e1, null,true , false], "b": "x\ny", "a\u0062": {}, "c": 1e999, "b": [] } "#;
+        let text =
+            r#" { "a" : [ 1 , 2.0, -0.5e1, null,true , false], "b": "x\ny", "a\u0062": {}, "c": 1e999, "b": [] } "#;
         let map = read_object(text);
         let keys: Vec<&str> = map.keys().map(|key| &**key).collect();
         assert_eq!(keys, ["a", "b", "ab", "c"]);
-        let items = [Value::Int(1), Value::Float(2.0), Value::Float(-5.0), Value::Null, Value::Bool(true), Value::Bool(false)];
+        let items =
+            [Value::Int(1), Value::Float(2.0), Value::Float(-5.0), Value::Null, Value::Bool(true), Value::Bool(false)];
         assert_eq!(map["a"], Value::Array(Arc::new(items.to_vec())));
         assert_eq!(map["b"], Value::Array(Arc::new(vec![])));
         assert_eq!(map["ab"], Value::Map(Arc::new(Map::default())));

@@ -66,8 +66,11 @@ fn an_empty_record_is_an_empty_object() {
 
 #[test]
 fn fields_take_the_place_of_the_envelope() {
-    let (rows, layout) =
-        rows(vec![("timestamp", false, false, Value::Int(7)), ("event_type", false, false, text("T")), ("x", false, false, Value::Int(1))]);
+    let (rows, layout) = rows(vec![
+        ("timestamp", false, false, Value::Int(7)),
+        ("event_type", false, false, text("T")),
+        ("x", false, false, Value::Int(1)),
+    ]);
     let [line, flat, _] = forms(&rows, &layout);
     assert_eq!(flat, r#"{"timestamp":7,"event_type":"T","x":1}"#);
     assert!(line.starts_with(r#"{"event_type":"S","timestamp":"1970-01-01T00:00:05Z","data":{"timestamp":7"#));

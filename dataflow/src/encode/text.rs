@@ -180,7 +180,8 @@ mod tests {
 
     #[test]
     fn edges_and_collections() {
-        let floats = [0.0, -0.0, 1e15, 999_999_999_999_999.9, 0.001, 0.000999, 62.85, 1e16, 5e-324, -1.5, 100.0, 0.1 + 0.2];
+        let floats =
+            [0.0, -0.0, 1e15, 999_999_999_999_999.9, 0.001, 0.000999, 62.85, 1e16, 5e-324, -1.5, 100.0, 0.1 + 0.2];
         let items = floats.map(Value::Float).into_iter().chain([i64::MIN, i64::MAX, 0, 9, 10, 99, 100].map(Value::Int));
         let texts = ["", "é\u{7f}", "a\"b\\c\n\u{1}"].map(|text| Value::Str(text.into()));
         let array = Value::Array(Arc::new(items.chain(texts).chain([Value::Null, Value::Bool(true)]).collect()));
