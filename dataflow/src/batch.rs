@@ -76,7 +76,13 @@ pub struct Rows {
     pub whole: Option<Whole>,
     /// One per row: the window that released it, behind a window without a fused aggregate.
     pub released: Option<Arc<Vec<Released>>>,
+    /// One per row: order among rows that one record fired with one result time; `None`: as they stand.
+    pub rank: Option<Arc<Vec<FiredRank>>>,
 }
+
+/// Where the first record of a window stood (`chunk << 24 | index`), then the hash of its key: an order of results that
+/// does not depend on the number of peers.
+pub type FiredRank = (u64, u64);
 
 /// A window's content as it was released.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

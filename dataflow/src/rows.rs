@@ -33,7 +33,8 @@ impl Rows {
             event: self.event.take(rows),
             columns: self.columns.iter().map(|column| column.take(rows)).collect(),
             whole: self.whole.as_ref().map(|whole| whole.take(rows)),
-            released: self.released.as_ref().map(|all| Arc::new(rows.iter().map(|&row| all[row as usize]).collect())),
+            released: take_all(&self.released, rows),
+            rank: take_all(&self.rank, rows),
         }
     }
 
@@ -65,18 +66,21 @@ impl Rows {
             .map(|index| Column::concat(&parts.iter().map(|part| &part.columns[index]).collect::<Vec<_>>()))
             .collect();
         let wholes = parts.iter().map(|part| part.whole.as_ref()).collect::<Option<Vec<_>>>();
-        let released = parts.iter().map(|part| part.released.as_ref()).collect::<Option<Vec<_>>>();
+        let released = concat_all(parts.iter().map(|part| part.released.as_ref()));
+        let rank = concat_all(parts.iter().map(|part| part.rank.as_ref()));
         Some(Rows {
             pos: Arc::new(parts.iter().flat_map(|part| part.pos.iter().copied()).collect()),
             time: Arc::new(parts.iter().flat_map(|part| part.time.iter().copied()).collect()),
             event,
             columns,
             whole: wholes.map(|wholes| Whole::concat(&wholes)),
-            released: released.map(|all| Arc::new(all.into_iter().flat_map(|part| part.iter().copied()).collect())),
+            released,
+            rank,
         })
     }
 
-    /// Parts of one chunk of one stream in the stream's order: by position, and what one record fired by result time.
+    /// Parts of one chunk of one stream in the stream's order: by position, what one record fired by result time, and that
+    /// by where its windows began.
     pub fn in_order(parts: Vec<Rows>) -> Option<Rows> {
         let single = parts.len() < 2;
         let rows = Rows::concat(parts)?;
@@ -86,7 +90,8 @@ impl Rows {
         let key = |row: u32| {
             let pos = rows.pos[row as usize];
             let fired = pos & ((1 << phase::BITS) - 1) == phase::FIRED;
-            (pos, if fired { rows.time[row as usize] } else { 0 })
+            let rank = rows.rank.as_ref().map_or((0, 0), |rank| rank[row as usize]);
+            (pos, if fired { (rows.time[row as usize], rank) } else { (0, (0, 0)) })
         };
         let mut order: Vec<u32> = (0..rows.len() as u32).collect();
         if order.is_sorted_by_key(|&row| key(row)) {
@@ -95,4 +100,13 @@ impl Rows {
         order.sort_by_key(|&row| key(row));
         Some(rows.take(&order))
     }
+}
+
+fn take_all<T: Copy>(all: &Option<Arc<Vec<T>>>, rows: &[u32]) -> Option<Arc<Vec<T>>> {
+    all.as_ref().map(|all| Arc::new(rows.iter().map(|&row| all[row as usize]).collect()))
+}
+
+fn concat_all<'a, T: Copy + 'a>(parts: impl Iterator<Item = Option<&'a Arc<Vec<T>>>>) -> Option<Arc<Vec<T>>> {
+    let parts = parts.collect::<Option<Vec<_>>>()?;
+    Some(Arc::new(parts.into_iter().flat_map(|part| part.iter().copied()).collect()))
 }

@@ -201,6 +201,7 @@ mod tests {
             columns: values.map(from_values).to_vec(),
             whole: None,
             released: None,
+            rank: None,
         };
         let whole = Whole::of_columns(&rows, &layout);
         assert_eq!(json(&whole.get(0)), r#"{"a":1,"b":null}"#);

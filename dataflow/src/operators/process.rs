@@ -69,6 +69,7 @@ impl Operator for Process {
             columns,
             whole: Some(Whole::Values(Arc::new(whole))),
             released: None,
+            rank: None,
         })
     }
 }

@@ -146,6 +146,7 @@ impl Results {
             columns: self.columns.into_iter().map(from_values).collect(),
             whole: None,
             released: None,
+            rank: None,
         })
     }
 }

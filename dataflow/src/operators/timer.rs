@@ -64,6 +64,7 @@ impl Operator for Timer {
             columns,
             whole: None,
             released: None,
+            rank: None,
         })
     }
 }
