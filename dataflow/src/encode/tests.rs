@@ -26,7 +26,7 @@ fn rows(columns: Vec<(&str, bool, bool, Value)>) -> (Rows, Layout) {
         columns: columns.into_iter().map(|(.., value)| from_values(vec![value])).collect(),
         whole: None,
         released: None,
-            rank: None,
+        rank: None,
     };
     (rows, layout)
 }
