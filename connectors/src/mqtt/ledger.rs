@@ -90,7 +90,9 @@ impl Ledger {
             }
         }
         if !session_present {
+            // Nobody waits for these acknowledgements any more, and what comes from now on is something else.
             self.history.clear();
+            self.open.clear();
             return;
         }
         for identity in &self.history {

@@ -20,8 +20,10 @@ use super::takeover::{EndKind, TakeoverWatch};
 use crate::backoff::Backoff;
 use crate::random::SplitMix64;
 
-/// The shortest keep-alive that the client library takes.
+/// The shortest keep-alive; below it a busy machine looks like a dead broker.
 const SHORTEST_KEEP_ALIVE: Duration = Duration::from_secs(5);
+/// The longest keep-alive that the protocol can name.
+const LONGEST_KEEP_ALIVE: Duration = Duration::from_secs(u16::MAX as u64);
 /// A connection that held this long ends the series of attempts.
 const HELD: Duration = Duration::from_secs(2);
 
@@ -31,6 +33,9 @@ pub(crate) struct SessionTerms {
     pub(crate) expiry: Duration,
     pub(crate) receive_maximum: u16,
     pub(crate) manual_acks: bool,
+    /// How many QoS 1 publishes of ours may be in flight, if the broker allows as many. The client library keeps a table of
+    /// this size for each connection.
+    pub(crate) in_flight: u16,
 }
 
 /// How one connection ended.
@@ -251,7 +256,8 @@ pub(crate) fn options(config: &MqttConfig, address: &Address, terms: &SessionTer
         false => address.host.clone(),
     };
     let mut options = MqttOptions::new(config.client_id.as_str(), host, address.port);
-    options.set_keep_alive(config.keep_alive.max(SHORTEST_KEEP_ALIVE));
+    options.set_keep_alive(config.keep_alive.clamp(SHORTEST_KEEP_ALIVE, LONGEST_KEEP_ALIVE));
+    options.set_outgoing_inflight_upper_limit(terms.in_flight.max(1));
     options.set_clean_start(terms.clean_start);
     options.set_manual_acks(terms.manual_acks);
     if let Some(username) = &config.username {

@@ -24,6 +24,8 @@ use super::window::{Outcome, Output, SendError, Ticket, Window};
 
 /// Requests on their way to the connection; more would only wait there.
 const REQUEST_QUEUE: usize = 64;
+/// QoS 1 publishes in flight, if the broker's Receive Maximum allows as many. More do not raise the rate.
+const IN_FLIGHT: u16 = 4096;
 /// Outcomes reported in one call, at most.
 const OUTCOME_BATCH: usize = 1024;
 
@@ -204,6 +206,10 @@ impl Shared {
                     PubAckReason::Success | PubAckReason::NoMatchingSubscribers => None,
                     reason => Some(format!("the broker refused the publish: {reason:?}")),
                 };
+                if refusal.is_some() {
+                    // The feeding task is to look at when the next attempt is due.
+                    self.feed.notify_one();
+                }
                 self.lock().window.answered(ack.pkid, refusal, Instant::now())
             }
             _ => None,
@@ -218,7 +224,13 @@ struct SinkSession {
 
 impl Session for SinkSession {
     fn terms(&self) -> SessionTerms {
-        SessionTerms { clean_start: true, expiry: Duration::ZERO, receive_maximum: u16::MAX, manual_acks: false }
+        SessionTerms {
+            clean_start: true,
+            expiry: Duration::ZERO,
+            receive_maximum: u16::MAX,
+            manual_acks: false,
+            in_flight: IN_FLIGHT,
+        }
     }
 
     async fn run(&mut self, options: MqttOptions) -> SessionEnd {
@@ -263,11 +275,23 @@ impl SinkSession {
                 }
             };
             outcomes.extend(self.shared.outcome_of(&event));
+            if blocks(events, &event) {
+                self.shared.report(&mut outcomes);
+                return SessionEnd::Lost(Loss::other("the broker refused a publish whose packet id the next one waits for"));
+            }
             if events.state.events.is_empty() || outcomes.len() >= OUTCOME_BATCH {
                 self.shared.report(&mut outcomes);
             }
         }
     }
+}
+
+/// True if the client library would wait for ever: a publish waits for the packet id of one that was refused, and after a
+/// refusal the library gives the id to nobody.
+fn blocks(events: &EventLoop, event: &Event) -> bool {
+    let Event::Incoming(Packet::PubAck(ack)) = event else { return false };
+    let refused = !matches!(ack.reason, PubAckReason::Success | PubAckReason::NoMatchingSubscribers);
+    refused && events.state.collision.as_ref().is_some_and(|waiting| waiting.pkid == ack.pkid)
 }
 
 /// The broker's answers among the events; what was only about to be written does not count.

@@ -25,6 +25,8 @@ use super::status::{LinkState, MqttError, SourceCounters, Status, StatusHook};
 
 /// Requests on their way to the connection (acknowledgements, mostly).
 const REQUEST_QUEUE: usize = 256;
+/// Packet ids for our own requests: a source sends one SUBSCRIBE per connection and publishes nothing.
+const PACKET_IDS: u16 = 16;
 /// What a waiting message costs beside its payload, for the bound in bytes.
 const MESSAGE_OVERHEAD_BYTES: usize = 128;
 
@@ -266,6 +268,7 @@ impl Session for SourceSession {
             expiry: self.config.session_expiry,
             receive_maximum: self.config.receive_maximum,
             manual_acks: true,
+            in_flight: PACKET_IDS,
         }
     }
 
@@ -306,11 +309,11 @@ impl SourceSession {
     }
 
     async fn hold(&mut self, events: &mut EventLoop, session_present: bool) -> SessionEnd {
+        let mut disconnecting = false;
         loop {
             match events.poll().await {
                 Ok(Event::Incoming(Packet::Publish(publish))) => {
-                    let topic = self.topic(&publish.topic);
-                    if !self.shared.take_in(publish, topic) {
+                    if !self.take_in(publish) {
                         while !self.shared.has_room() {
                             self.shared.room.notified().await;
                         }
@@ -320,11 +323,27 @@ impl SourceSession {
                     Some(reason) => return SessionEnd::Lost(Loss::other(reason)),
                     None => self.status.set(LinkState::Connected { session_present }),
                 },
-                Ok(Event::Outgoing(Outgoing::Disconnect)) => return SessionEnd::Closed,
+                // The broker closes now. To close first, with messages unread, would reset the connection and could cost
+                // the acknowledgements that it has not read yet.
+                Ok(Event::Outgoing(Outgoing::Disconnect)) => disconnecting = true,
                 Ok(_) => {}
-                Err(error) => return SessionEnd::Lost(Loss::from_error(&error, true)),
+                Err(_) if disconnecting => return SessionEnd::Closed,
+                Err(error) => {
+                    // What was read together with the end: for QoS 0 nobody else has it any more.
+                    for event in std::mem::take(&mut events.state.events) {
+                        if let Event::Incoming(Packet::Publish(publish)) = event {
+                            self.take_in(publish);
+                        }
+                    }
+                    return SessionEnd::Lost(Loss::from_error(&error, true));
+                }
             }
         }
+    }
+
+    fn take_in(&mut self, publish: Publish) -> bool {
+        let topic = self.topic(&publish.topic);
+        self.shared.take_in(publish, topic)
     }
 
     fn topic(&mut self, bytes: &[u8]) -> Arc<str> {
