@@ -38,7 +38,13 @@ async fn try_until(config: &MqttConfig, timeout: Duration) -> Result<(), String>
     let (mut backoff, mut reason) = (Backoff::default(), "no answer".to_owned());
     for address in config.addresses.iter().cycle() {
         let left = deadline.saturating_duration_since(Instant::now());
-        let terms = SessionTerms { clean_start: true, expiry: Duration::ZERO, receive_maximum: 1, manual_acks: true, in_flight: 1 };
+        let terms = SessionTerms {
+            clean_start: true,
+            expiry: Duration::ZERO,
+            receive_maximum: 1,
+            manual_acks: true,
+            in_flight: 1,
+        };
         match tokio::time::timeout(left, visit(options(config, address, &terms))).await {
             Ok(Ok(())) => return Ok(()),
             Ok(Err(why)) => reason = format!("{address}: {why}"),

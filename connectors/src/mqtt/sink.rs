@@ -277,7 +277,9 @@ impl SinkSession {
             outcomes.extend(self.shared.outcome_of(&event));
             if blocks(events, &event) {
                 self.shared.report(&mut outcomes);
-                return SessionEnd::Lost(Loss::other("the broker refused a publish whose packet id the next one waits for"));
+                return SessionEnd::Lost(Loss::other(
+                    "the broker refused a publish whose packet id the next one waits for",
+                ));
             }
             if events.state.events.is_empty() || outcomes.len() >= OUTCOME_BATCH {
                 self.shared.report(&mut outcomes);

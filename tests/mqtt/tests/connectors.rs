@@ -292,8 +292,7 @@ fn credentials_are_used_and_their_lack_is_named() {
         Err(MqttError::ConnectTimeout { reason, .. }) => assert!(reason.contains("refused"), "{reason}"),
         other => panic!("{other:?}"),
     }
-    let right =
-        MqttConfig { username: Some("falcon".into()), password: Some("fire".into()), ..config(&broker, "src") };
+    let right = MqttConfig { username: Some("falcon".into()), password: Some("fire".into()), ..config(&broker, "src") };
     let source = source_with(SourceConfig::new(right.clone(), vec!["in/#".into()]));
     let sink = MqttSink::start(SinkConfig::new(MqttConfig { client_id: "out".into(), ..right }), |_| {}, None);
     let sink = sink.expect("it is valid");
