@@ -9,6 +9,10 @@
 pub mod ast;
 pub mod diagnostic;
 pub mod eval;
+mod expand;
+pub mod lexer;
+pub mod limits;
+pub mod parser;
 pub mod plan;
 pub mod span;
 pub mod value;
