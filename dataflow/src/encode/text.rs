@@ -96,7 +96,7 @@ const SHORT: f64 = 1e15;
 
 pub(super) fn float(out: &mut Vec<u8>, value: f64) {
     let size = value.abs();
-    if size >= 1e-3 && size < SHORT {
+    if (1e-3..SHORT).contains(&size) {
         if size.trunc() == size {
             int(out, value as i64);
             out.extend_from_slice(b".0");

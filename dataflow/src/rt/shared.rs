@@ -67,6 +67,8 @@ pub struct Counters {
     pub records: AtomicU64,
     /// Records of types that nobody reads.
     pub no_reader: AtomicU64,
+    /// Live records with times before 2000.
+    pub early: AtomicU64,
     /// Late records.
     pub late: AtomicU64,
     /// Windows, sessions and incomplete count windows that were open when the run was stopped.

@@ -28,6 +28,8 @@ pub struct Decoded {
     pub records: u64,
     /// Of these, of types that no stream reads.
     pub no_reader: u64,
+    /// Live ones with a time before 2000: seconds that were taken for milliseconds?
+    pub early: u64,
 }
 
 /// What the intake has for a peer.
@@ -58,6 +60,9 @@ pub struct SourceBatch {
 fn decoded_into(shared: &Shared, decoded: Decoded) -> SourceBatch {
     shared.counters.records.fetch_add(decoded.records, Ordering::Relaxed);
     shared.counters.no_reader.fetch_add(decoded.no_reader, Ordering::Relaxed);
+    if decoded.early > 0 && shared.counters.early.fetch_add(decoded.early, Ordering::Relaxed) == 0 {
+        shared.host.log("warn", "events have times before 2000: are they seconds that were taken for milliseconds?".into());
+    }
     for dead in decoded.dead {
         shared.host.dead(dead);
     }

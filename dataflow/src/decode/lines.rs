@@ -1,0 +1,110 @@
+//! A buffer of JSON lines, record by record.
+
+use super::dead::{Reason, Refusal};
+use super::decoder::Refused;
+use super::gather::{Gather, Record, refusal};
+use super::scan::{Scanned, Scanner};
+use super::tables::Tables;
+use super::token::{byte, document};
+use super::{JSON_DEPTH, MESSAGE_BYTES};
+
+/// Decodes every line; `offset` has the event time that stands beside a line. Gives back what cannot be used.
+pub(super) fn each_line(
+    scanner: &mut Scanner,
+    text: &str,
+    tables: &Tables,
+    offset: impl Fn(usize) -> Option<i64>,
+    gather: &mut Gather<'_>,
+) -> Vec<Refused> {
+    let bytes = text.as_bytes();
+    let mut refused = Vec::new();
+    let (mut start, mut index) = (0, 0);
+    while start < bytes.len() {
+        let scanned = scanner.record::<true>(text, start, tables);
+        let next = match scanned.filter(|record| record.after >= bytes.len() || bytes[record.after] == b'\n') {
+            Some(record) => {
+                let taken = take(scanner, text, (start, record), tables, None, offset(index), gather);
+                if let Err(refusal) = taken {
+                    refused.push(Refused { index, span: (start, end_of_line(bytes, start)), refusal });
+                }
+                record.after
+            }
+            None => {
+                let end = end_of_line(bytes, start);
+                if bytes[start..end].iter().any(|byte| !matches!(byte, b' ' | b'\t' | b'\r')) {
+                    let refusal = invalid::<true>(bytes, (start, end));
+                    refused.push(Refused { index, span: (start, end), refusal });
+                }
+                end
+            }
+        };
+        (start, index) = (next + 1, index + 1);
+    }
+    refused
+}
+
+/// First byte of each line and the one behind its last.
+pub(super) fn line_spans(bytes: &[u8]) -> Vec<(usize, usize)> {
+    let mut spans = Vec::new();
+    let mut start = 0;
+    while start < bytes.len() {
+        let end = end_of_line(bytes, start);
+        spans.push((start, end));
+        start = end + 1;
+    }
+    spans
+}
+
+/// The line break behind `start`, or the end.
+pub(super) fn end_of_line(bytes: &[u8], start: usize) -> usize {
+    memchr::memchr(b'\n', &bytes[start..]).map_or(bytes.len(), |length| start + length)
+}
+
+/// Takes a record that has been scanned.
+#[inline(always)]
+pub(super) fn take(
+    scanner: &mut Scanner,
+    text: &str,
+    (start, record): (usize, Scanned),
+    tables: &Tables,
+    topic: Option<&str>,
+    offset: Option<i64>,
+    gather: &mut Gather<'_>,
+) -> Result<(), Box<Refusal>> {
+    if record.after - start > MESSAGE_BYTES {
+        return Err(too_large(record.after - start));
+    }
+    let (input, type_key) = scanner.input(record.end, text, topic, tables).ok_or_else(no_type)?;
+    let recipe = scanner.paths.recipe(record.end, input, type_key, tables);
+    gather.take(Record { recipe, tokens: &scanner.tokens, span: (start, record.closed), offset })
+}
+
+#[cold]
+fn no_type() -> Box<Refusal> {
+    refusal(Reason::NoType, "neither event_type nor type is a text")
+}
+
+#[cold]
+fn too_large(bytes: usize) -> Box<Refusal> {
+    refusal(Reason::TooLarge, format!("{bytes} bytes; the limit is {MESSAGE_BYTES}"))
+}
+
+/// Why a line or message that the scanner did not take cannot be used.
+#[cold]
+pub(super) fn invalid<const LINES: bool>(bytes: &[u8], (start, end): (usize, usize)) -> Box<Refusal> {
+    if end - start > MESSAGE_BYTES {
+        return too_large(end - start);
+    }
+    if document::<LINES>(bytes, start) == Some(end) {
+        let kind = match byte(bytes, start) {
+            b'[' => "an array",
+            _ => "a single value",
+        };
+        return refusal(Reason::NotObject, format!("{kind}, not an object"));
+    }
+    let detail = match serde_json::from_slice::<serde::de::IgnoredAny>(&bytes[start..end]) {
+        Ok(_) => format!("nested deeper than {JSON_DEPTH}, or not UTF-8"),
+        Err(error) => error.to_string(),
+    };
+    refusal(Reason::BadJson, detail)
+}

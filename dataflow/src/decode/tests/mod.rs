@@ -1,0 +1,4 @@
+//! The decoder as a whole: tables from the text of the language, and random input against a plain reference.
+
+mod forms;
+mod plans;
