@@ -281,13 +281,7 @@ fn duration(token: Token, texts: &Texts<'_>) -> Option<i64> {
 
 /// Appends a token to the column of a declared field; `None`: a misfit.
 #[inline(always)]
-pub(super) fn push(
-    build: &mut Build,
-    action: Action,
-    ty: &Type,
-    token: Token,
-    texts: &mut Texts<'_>,
-) -> Option<()> {
+pub(super) fn push(build: &mut Build, action: Action, ty: &Type, token: Token, texts: &mut Texts<'_>) -> Option<()> {
     match (action, &mut *build) {
         (Action::Any, _) => build.push_any(token, texts),
         (_, _) if token.kind == Kind::Null => build.push_null(),

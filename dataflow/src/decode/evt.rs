@@ -397,10 +397,21 @@ mod tests {
     #[test]
     fn forms_of_events() {
         let a1 = Some(r#"{"event_type":"A","data":{"i":1}}"#.to_string());
-        for line in ["A { i: 1 }", "A{i:1}", "  A { i: 1 } ;  ", "A { i: 1", "A { i: 1;", "@5 A { i: 1 }", "@5ms \t A { i: 1 }\r"] {
+        for line in [
+            "A { i: 1 }",
+            "A{i:1}",
+            "  A { i: 1 } ;  ",
+            "A { i: 1",
+            "A { i: 1;",
+            "@5 A { i: 1 }",
+            "@5ms \t A { i: 1 }\r",
+        ] {
             assert_eq!(json(line), a1, "{line}");
         }
-        assert_eq!(json("A(1, x, [2])").as_deref(), Some(r#"{"event_type":"A","data":{"field_0":1,"field_1":"x","field_2":[2]}}"#));
+        assert_eq!(
+            json("A(1, x, [2])").as_deref(),
+            Some(r#"{"event_type":"A","data":{"field_0":1,"field_1":"x","field_2":[2]}}"#)
+        );
         assert_eq!(json("A()").as_deref(), Some(r#"{"event_type":"A","data":{}}"#));
         assert_eq!(json("A(1").as_deref(), Some(r#"{"event_type":"A","data":{"field_0":1}}"#));
         assert_eq!(json(r#"{"a":1};"#).as_deref(), Some(r#"{"a":1}"#));
@@ -409,8 +420,26 @@ mod tests {
     #[test]
     fn other_lines_are_refused() {
         for line in [
-            "A", "A B { }", "1A { }", "A { x }", "A { : 1 }", "A { a: 1 } }", "A { a: 1 } x", "@5", "@5x A { }", "@1.5s A { }",
-            "@-5 A { }", "BATCH", "BATCH x", "BATCH -1", "A [1]", "A { a: 1,, b: 2 }", "@99999999999999999 A { }", "A-b { }", "[1]", "\"x\"",
+            "A",
+            "A B { }",
+            "1A { }",
+            "A { x }",
+            "A { : 1 }",
+            "A { a: 1 } }",
+            "A { a: 1 } x",
+            "@5",
+            "@5x A { }",
+            "@1.5s A { }",
+            "@-5 A { }",
+            "BATCH",
+            "BATCH x",
+            "BATCH -1",
+            "A [1]",
+            "A { a: 1,, b: 2 }",
+            "@99999999999999999 A { }",
+            "A-b { }",
+            "[1]",
+            "\"x\"",
         ] {
             assert_eq!(json(line), None, "{line}");
         }

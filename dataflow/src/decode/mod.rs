@@ -30,8 +30,8 @@ mod token;
 mod value;
 
 pub(crate) use convert::convert;
-pub use evt::batch_offset_behind;
 pub use decoder::Decoder;
+pub use evt::batch_offset_behind;
 pub use messages::{Messages, topic_type};
 pub use relay::{Baton, Relay};
 pub(crate) use value::read_object;

@@ -84,15 +84,8 @@ impl Recipe {
             _ => {}
         }
         let times = [&fields, &beside].into_iter().flat_map(|of| TIMES.map(|key| of[key as usize])).flatten().collect();
-        let mut recipe = Recipe {
-            input,
-            type_key,
-            steps: Box::default(),
-            missing: Box::default(),
-            time: None,
-            times,
-            object,
-        };
+        let mut recipe =
+            Recipe { input, type_key, steps: Box::default(), missing: Box::default(), time: None, times, object };
         if let Some(input) = input {
             recipe.fill(tables, input, &fields);
         }

@@ -77,7 +77,8 @@ impl Scanner {
     #[inline(always)]
     pub fn input(&self, end: u32, text: &str, topic: Option<&str>, tables: &Tables) -> Option<(Option<u32>, u8)> {
         let end = self.paths.end(end);
-        let text_of = |token: Option<u32>| token.map(|index| self.tokens[index as usize]).filter(|token| token.is_text());
+        let text_of =
+            |token: Option<u32>| token.map(|index| self.tokens[index as usize]).filter(|token| token.is_text());
         let (token, type_key) = match (text_of(end.event_type), text_of(end.kind)) {
             (Some(token), _) => (token, 1),
             (None, Some(token)) => (token, 2),

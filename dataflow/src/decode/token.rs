@@ -3,9 +3,9 @@
 //! Validation is exactly JSON's, with a limit on nesting. In a buffer of lines a line break ends the record; in a buffer
 //! of messages each is followed by a byte that JSON has nowhere.
 
+use super::JSON_DEPTH;
 use super::number::{Number, number};
 use super::string::string;
-use super::JSON_DEPTH;
 
 /// What a token is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -200,14 +200,41 @@ mod tests {
     #[test]
     fn documents_are_those_of_json() {
         for text in [
-            "1", " true ", "null", "[]", "{}", "[ ]", "{ }", "[1,2]", "[[],{}]", r#"{"a":{"b":[1,{"c":null}]},"d":"x"}"#,
-            "\n[\n1\r,\t2 ]\n", "\"\\u00e9\"",
+            "1",
+            " true ",
+            "null",
+            "[]",
+            "{}",
+            "[ ]",
+            "{ }",
+            "[1,2]",
+            "[[],{}]",
+            r#"{"a":{"b":[1,{"c":null}]},"d":"x"}"#,
+            "\n[\n1\r,\t2 ]\n",
+            "\"\\u00e9\"",
         ] {
             assert!(is_document(text), "{text}");
         }
         for text in [
-            "", " ", "tru", "truex", "[1,]", "[,1]", "[1 2]", "{\"a\"}", "{\"a\":}", "{\"a\":1,}", "{a:1}", "[1}", "{\"a\":1]",
-            "1 2", "[1]]", "'a'", "[\"a\nb\"]", "[1,\u{0}2]", "\u{feff}1",
+            "",
+            " ",
+            "tru",
+            "truex",
+            "[1,]",
+            "[,1]",
+            "[1 2]",
+            "{\"a\"}",
+            "{\"a\":}",
+            "{\"a\":1,}",
+            "{a:1}",
+            "[1}",
+            "{\"a\":1]",
+            "1 2",
+            "[1]]",
+            "'a'",
+            "[\"a\nb\"]",
+            "[1,\u{0}2]",
+            "\u{feff}1",
         ] {
             assert!(!is_document(text), "{text}");
         }

@@ -61,7 +61,9 @@ fn decoded_into(shared: &Shared, decoded: Decoded) -> SourceBatch {
     shared.counters.records.fetch_add(decoded.records, Ordering::Relaxed);
     shared.counters.no_reader.fetch_add(decoded.no_reader, Ordering::Relaxed);
     if decoded.early > 0 && shared.counters.early.fetch_add(decoded.early, Ordering::Relaxed) == 0 {
-        shared.host.log("warn", "events have times before 2000: are they seconds that were taken for milliseconds?".into());
+        shared
+            .host
+            .log("warn", "events have times before 2000: are they seconds that were taken for milliseconds?".into());
     }
     for dead in decoded.dead {
         shared.host.dead(dead);

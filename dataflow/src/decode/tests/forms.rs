@@ -72,7 +72,14 @@ fn the_time_comes_from_the_first_that_applies() {
         (r#"{"type":"D","at":1,"data":{"at":"1970-01-01T00:00:05Z"}}"#, 5 * NS),
     ] {
         let decoded = lines(&decoder, line.as_bytes());
-        let times = decoded.inputs.iter().flatten().next().unwrap_or_else(|| panic!("{line}: {:?}", decoded.dead)).time.to_vec();
+        let times = decoded
+            .inputs
+            .iter()
+            .flatten()
+            .next()
+            .unwrap_or_else(|| panic!("{line}: {:?}", decoded.dead))
+            .time
+            .to_vec();
         assert_eq!(times, [time], "{line}");
         assert_eq!(decoded.chunk.clocks, [time], "{line}");
     }
@@ -226,7 +233,8 @@ fn messages_have_a_topic_and_arrive() {
 
 #[test]
 fn lines_of_evt_become_records() {
-    let decoder = Decoder::new(&plan(&[Of::any("A", &["i", "field_0"]), Of::declared("D", &[("f", Type::Float)], &["f"])]));
+    let decoder =
+        Decoder::new(&plan(&[Of::any("A", &["i", "field_0"]), Of::declared("D", &[("f", Type::Float)], &["f"])]));
     let input = b"# x\nA { i: 1 }\n@100 A(7)\nD { f: x }\n\nD { f: 2 }\nnonsense\n{\"type\":\"A\",\"i\":3,\"ts\":4}\n{\"i\":4}\n{\nA { i: \xff }\nBATCH 200\n{\"type\":\"A\",\"ts\":4}";
     let decoded = decoder.evt(Chunk::default(), input.to_vec(), 0);
     let expected = [
