@@ -271,6 +271,7 @@ impl Taken {
             columns: self.columns.into_iter().map(|column| column.finish(text, extra)).collect(),
             whole,
             released: None,
+            rank: None,
         })
     }
 }

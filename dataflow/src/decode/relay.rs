@@ -48,7 +48,7 @@ impl Default for Relay {
 
 impl Relay {
     /// The baton of the next chunk; in the order in which chunks are cut.
-    pub fn next(&mut self) -> Baton {
+    pub fn baton(&mut self) -> Baton {
         let after = Arc::new(Slot::default());
         let before = std::mem::replace(&mut self.last, after.clone());
         Baton { before, after }
@@ -87,7 +87,7 @@ mod tests {
     #[test]
     fn times_go_from_chunk_to_chunk_whoever_decodes_first() {
         let mut relay = Relay::default();
-        let batons: Vec<(i64, Baton)> = (0..4).map(|index| (index, relay.next())).collect();
+        let batons: Vec<(i64, Baton)> = (0..4).map(|index| (index, relay.baton())).collect();
         let threads: Vec<_> = batons
             .into_iter()
             .rev()
@@ -110,7 +110,7 @@ mod tests {
     #[test]
     fn a_lost_baton_lets_the_next_chunk_go() {
         let mut relay = Relay::default();
-        drop(relay.next());
-        assert_eq!(relay.next().time_before(), 0);
+        drop(relay.baton());
+        assert_eq!(relay.baton().time_before(), 0);
     }
 }

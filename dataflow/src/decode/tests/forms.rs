@@ -144,7 +144,7 @@ fn lines_without_a_time_have_that_of_the_line_before() {
         "{\"type\":\"A\"}\n\n{\"type\":\"A\"}",
         "{\"type\":\"A\"}\n{\"type\":\"A\",\"ts\":2}",
     ];
-    let batons: Vec<_> = chunks.iter().map(|_| relay.next()).collect();
+    let batons: Vec<_> = chunks.iter().map(|_| relay.baton()).collect();
     let expected = [vec![0], vec![0, 5, 5, 4, 4], vec![4, 4], vec![4, 2]];
     let clocks = [vec![0], vec![0, 5, 5, 5, 5], vec![4, 4], vec![4, 4]];
     std::thread::scope(|scope| {

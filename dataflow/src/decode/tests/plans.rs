@@ -61,7 +61,7 @@ pub fn lines(decoder: &Decoder, text: &[u8]) -> Decoded {
 }
 
 pub fn baton() -> Baton {
-    Relay::default().next()
+    Relay::default().baton()
 }
 
 /// The columns of all rows, row by row.
