@@ -14,5 +14,6 @@ pub mod lexer;
 pub mod limits;
 pub mod parser;
 pub mod plan;
+pub mod render;
 pub mod span;
 pub mod value;

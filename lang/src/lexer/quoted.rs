@@ -111,11 +111,19 @@ mod tests {
 
     #[test]
     fn strings_end_at_their_quote_or_with_the_line() {
-        assert_eq!(scan("\"a'b\" x"), Quoted { end: 5, closed: true, bad_escapes: vec![] });
-        assert_eq!(scan("'it\\'s'"), Quoted { end: 7, closed: true, bad_escapes: vec![] });
-        assert_eq!(scan("\"abc\r\n\""), Quoted { end: 4, closed: false, bad_escapes: vec![] });
-        assert_eq!(scan("\"a\\"), Quoted { end: 3, closed: false, bad_escapes: vec![2..3] });
-        assert_eq!(scan("\"\\q\\u{}\\u{d800}\\u{zz}\"").bad_escapes, vec![1..3, 3..7, 7..15, 15..18]);
+        let none: &[(usize, usize)] = &[];
+        let cases = [
+            ("\"a'b\" x", 5, true, none),
+            ("'it\\'s'", 7, true, none),
+            ("\"abc\r\n\"", 4, false, none),
+            ("\"a\\", 3, false, &[(2, 3)]),
+            ("\"\\q\\u{}\\u{d800}\\u{zz}\"", 20, true, &[(1, 3), (3, 7), (7, 15), (15, 18)]),
+        ];
+        for (text, end, closed, bad) in cases {
+            let found = scan(text);
+            let escapes: Vec<_> = found.bad_escapes.iter().map(|range| (range.start, range.end)).collect();
+            assert_eq!((found.end, found.closed, escapes.as_slice()), (end, closed, bad), "{text}");
+        }
     }
 
     #[test]
