@@ -1,6 +1,7 @@
 //! Operators on values (vpl.md section 3): three-valued logic, exact comparison, arithmetic that gives null instead of a
 //! wrapped, infinite or impossible result.
 
+use super::nesting::TEXT_BYTES;
 use super::order::compare;
 use crate::ast::{BinOp, UnOp};
 use crate::value::Value;
@@ -93,9 +94,13 @@ fn arithmetic(op: BinOp, a: &Value, b: &Value) -> Value {
         (Value::Int(a), Value::Float(b)) => of_floats(op, *a as f64, *b),
         (Value::Float(a), Value::Int(b)) => of_floats(op, *a, *b as f64),
         (Value::Float(a), Value::Float(b)) => of_floats(op, *a, *b),
-        (Value::Str(a), Value::Str(b)) if op == BinOp::Add => Value::Str([&**a, &**b].concat().into()),
+        (Value::Str(a), Value::Str(b)) if op == BinOp::Add => joined(a, b),
         _ => of_times(op, a, b),
     }
+}
+
+fn joined(a: &str, b: &str) -> Value {
+    if a.len().saturating_add(b.len()) > TEXT_BYTES { Value::Null } else { Value::Str([a, b].concat().into()) }
 }
 
 fn of_ints(op: BinOp, a: i64, b: i64) -> Value {

@@ -1,112 +1,131 @@
 //! The text form of values (vpl.md section 3): what `to_string`, outputs and JSON show.
 
+use super::json::write_json;
 use crate::value::Value;
-use std::fmt::Write;
+use std::fmt;
 
 const NS_PER_SECOND: i64 = 1_000_000_000;
+
+/// What texts are appended to: a `String`, or bytes that are going to be sent.
+pub trait TextSink {
+    /// Appends.
+    fn push_str(&mut self, text: &str);
+}
+
+impl TextSink for String {
+    fn push_str(&mut self, text: &str) {
+        self.push_str(text);
+    }
+}
+
+impl TextSink for Vec<u8> {
+    fn push_str(&mut self, text: &str) {
+        self.extend_from_slice(text.as_bytes());
+    }
+}
 
 /// The text form.
 pub fn to_text(value: &Value) -> String {
     let mut out = String::new();
-    match value {
-        Value::Str(text) => out.push_str(text),
-        Value::Time(ns) => write_time(&mut out, *ns),
-        Value::Duration(ns) => write_duration(&mut out, *ns),
-        other => write_json(&mut out, other),
-    }
+    write_text(&mut out, value);
     out
 }
 
-/// Compact JSON; timestamps and durations as their texts.
-pub fn write_json(out: &mut String, value: &Value) {
+/// Appends the text form.
+pub fn write_text(out: &mut impl TextSink, value: &Value) {
     match value {
-        Value::Null => out.push_str("null"),
-        Value::Bool(bool) => out.push_str(if *bool { "true" } else { "false" }),
-        Value::Int(int) => put(out, format_args!("{int}")),
-        Value::Float(float) => write_float(out, *float),
-        Value::Str(text) => write_json_string(out, text),
-        Value::Time(ns) => quoted(out, |out| write_time(out, *ns)),
-        Value::Duration(ns) => quoted(out, |out| write_duration(out, *ns)),
-        Value::Array(items) => {
-            out.push('[');
-            for (index, item) in items.iter().enumerate() {
-                if index > 0 {
-                    out.push(',');
-                }
-                write_json(out, item);
-            }
-            out.push(']');
-        }
-        Value::Map(map) => {
-            out.push('{');
-            for (index, (key, item)) in map.iter().enumerate() {
-                if index > 0 {
-                    out.push(',');
-                }
-                write_json_string(out, key);
-                out.push(':');
-                write_json(out, item);
-            }
-            out.push('}');
-        }
+        Value::Str(text) => out.push_str(text),
+        Value::Time(ns) => write_time(out, *ns),
+        Value::Duration(ns) => write_duration(out, *ns),
+        other => write_json(out, other),
     }
 }
 
-fn put(out: &mut String, args: std::fmt::Arguments) {
-    out.write_fmt(args).expect("a String takes everything");
-}
-
-fn quoted(out: &mut String, write: impl FnOnce(&mut String)) {
-    out.push('"');
-    write(out);
-    out.push('"');
-}
-
-/// A JSON string with its quotes.
-pub fn write_json_string(out: &mut String, text: &str) {
-    quoted(out, |out| {
-        for character in text.chars() {
-            match character {
-                '"' => out.push_str("\\\""),
-                '\\' => out.push_str("\\\\"),
-                '\n' => out.push_str("\\n"),
-                '\r' => out.push_str("\\r"),
-                '\t' => out.push_str("\\t"),
-                c if (c as u32) < 0x20 => put(out, format_args!("\\u{:04x}", c as u32)),
-                c => out.push(c),
-            }
+/// Digits, with `-` if negative.
+pub fn write_int(out: &mut impl TextSink, int: i64) {
+    let mut digits = [0; 20];
+    let mut at = digits.len();
+    let mut rest = int.unsigned_abs();
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        if rest == 0 {
+            break;
         }
-    });
+    }
+    if int < 0 {
+        out.push_str("-");
+    }
+    out.push_str(ascii(&digits[at..]));
+}
+
+fn ascii(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).expect("these bytes were written as ASCII")
 }
 
 /// Shortest digits that read back the same, with `.` or exponent; plain for 1e-5 ≤ |x| < 1e16.
-pub fn write_float(out: &mut String, float: f64) {
+pub fn write_float(out: &mut impl TextSink, float: f64) {
     let size = float.abs();
-    if float == 0.0 || (1e-5..1e16).contains(&size) {
-        let start = out.len();
-        put(out, format_args!("{float}"));
-        if !out[start..].contains('.') {
-            out.push_str(".0");
-        }
+    let mut text = FloatText { bytes: [0; FLOAT_BYTES], len: 0 };
+    let plain = float == 0.0 || (1e-5..1e16).contains(&size);
+    let written = if plain {
+        fmt::write(&mut text, format_args!("{float}"))
     } else {
-        put(out, format_args!("{float:e}"));
+        fmt::write(&mut text, format_args!("{float:e}"))
+    };
+    written.expect("the shortest digits of a float fit");
+    let text = ascii(&text.bytes[..text.len]);
+    out.push_str(text);
+    if plain && !text.contains('.') {
+        out.push_str(".0");
+    }
+}
+
+/// Sign, at most 17 digits, a point, and as many zeros as a plain 1e-5 or 1e15 has.
+const FLOAT_BYTES: usize = 40;
+
+struct FloatText {
+    bytes: [u8; FLOAT_BYTES],
+    len: usize,
+}
+
+impl fmt::Write for FloatText {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let end = self.len + text.len();
+        self.bytes.get_mut(self.len..end).ok_or(fmt::Error)?.copy_from_slice(text.as_bytes());
+        self.len = end;
+        Ok(())
     }
 }
 
 /// RFC 3339 in UTC with 0, 3, 6 or 9 fraction digits.
-pub fn write_time(out: &mut String, ns: i64) {
+pub fn write_time(out: &mut impl TextSink, ns: i64) {
     let (seconds, fraction) = (ns.div_euclid(NS_PER_SECOND), ns.rem_euclid(NS_PER_SECOND));
     let (days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
     let (year, month, day) = civil(days);
-    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-    put(out, format_args!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}"));
-    match fraction {
-        0 => {}
-        f if f % 1_000_000 == 0 => put(out, format_args!(".{:03}", f / 1_000_000)),
-        f if f % 1_000 == 0 => put(out, format_args!(".{:06}", f / 1_000)),
-        f => put(out, format_args!(".{f:09}")),
+    let mut text = *b"0000-00-00T00:00:00.000000000";
+    for (end, number) in [(4, year), (7, month), (10, day), (13, second / 3600), (16, second / 60 % 60), (19, second % 60)] {
+        put_digits(&mut text, end, number);
     }
-    out.push('Z');
+    put_digits(&mut text, 29, fraction);
+    let end = match fraction {
+        0 => 19,
+        f if f % 1_000_000 == 0 => 23,
+        f if f % 1_000 == 0 => 26,
+        _ => 29,
+    };
+    out.push_str(ascii(&text[..end]));
+    out.push_str("Z");
+}
+
+/// Writes a number's digits over the zeros that end at `end`.
+fn put_digits(text: &mut [u8], mut end: usize, mut number: i64) {
+    while number > 0 {
+        end -= 1;
+        text[end] = b'0' + (number % 10) as u8;
+        number /= 10;
+    }
 }
 
 /// Year, month and day of a day counted from 1970-01-01, in the proleptic Gregorian calendar.
@@ -123,7 +142,7 @@ fn civil(days: i64) -> (i64, i64, i64) {
 }
 
 /// In the largest unit that divides it: `90s`, `2m`, `1500ms`, `0s`.
-pub fn write_duration(out: &mut String, ns: i64) {
+pub fn write_duration(out: &mut impl TextSink, ns: i64) {
     const UNITS: [(i64, &str); 7] = [
         (86_400 * NS_PER_SECOND, "d"),
         (3_600 * NS_PER_SECOND, "h"),
@@ -138,7 +157,8 @@ pub fn write_duration(out: &mut String, ns: i64) {
         return;
     }
     let (size, unit) = UNITS.into_iter().find(|(size, _)| ns % size == 0).unwrap_or((1, "ns"));
-    put(out, format_args!("{}{unit}", ns / size));
+    write_int(out, ns / size);
+    out.push_str(unit);
 }
 
 #[cfg(test)]
