@@ -114,7 +114,8 @@ pub fn range_contains(value: &Value, range: Option<RangeInclusive<i64>>) -> Valu
         Value::Null => Value::Null,
         Value::Int(int) => Value::Bool(range.contains(int)),
         Value::Float(float) => {
-            let inside = compare_int_float(*range.start(), *float).is_le() && compare_int_float(*range.end(), *float).is_ge();
+            let inside =
+                compare_int_float(*range.start(), *float).is_le() && compare_int_float(*range.end(), *float).is_ge();
             Value::Bool(inside && float.trunc() == *float)
         }
         _ => Value::Bool(false),

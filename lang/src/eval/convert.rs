@@ -141,7 +141,9 @@ mod tests {
     #[test]
     fn what_fits_is_not_copied() {
         let items = Arc::new(vec![Value::Int(1), Value::Null]);
-        let Some(Value::Array(same)) = convert(&Type::Array(Type::Int.into()), Value::Array(items.clone())) else { panic!() };
+        let Some(Value::Array(same)) = convert(&Type::Array(Type::Int.into()), Value::Array(items.clone())) else {
+            panic!()
+        };
         assert!(Arc::ptr_eq(&items, &same));
     }
 }

@@ -105,7 +105,9 @@ pub fn write_time(out: &mut impl TextSink, ns: i64) {
     let (days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
     let (year, month, day) = civil(days);
     let mut text = *b"0000-00-00T00:00:00.000000000";
-    for (end, number) in [(4, year), (7, month), (10, day), (13, second / 3600), (16, second / 60 % 60), (19, second % 60)] {
+    for (end, number) in
+        [(4, year), (7, month), (10, day), (13, second / 3600), (16, second / 60 % 60), (19, second % 60)]
+    {
         put_digits(&mut text, end, number);
     }
     put_digits(&mut text, 29, fraction);

@@ -64,7 +64,9 @@ fn sort(items: &mut Arc<Vec<Value>>) -> Option<Value> {
             return None;
         }
     }
-    Some(changed(items, |items| items.sort_by(|a, b| (*a == Value::Null).cmp(&(*b == Value::Null)).then_with(|| compare(a, b)))))
+    Some(changed(items, |items| {
+        items.sort_by(|a, b| (*a == Value::Null).cmp(&(*b == Value::Null)).then_with(|| compare(a, b)))
+    }))
 }
 
 /// A number for each kind of values that can be sorted.

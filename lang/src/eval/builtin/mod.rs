@@ -29,8 +29,8 @@ pub fn call(function: Builtin, args: &mut [Value]) -> Value {
         Abs | Sqrt | Ln | Log10 | Exp | Sin | Cos | Tan | Floor | Ceil | Round | Pow | Min | Max | Clamp => {
             numbers::call(function, args)
         }
-        Len | Reverse | First | Last | Push | Pop | Sort | Unique | Sum | Avg | Contains | Get | Set | Keys | Values
-        | RangeFn => collections::call(function, args),
+        Len | Reverse | First | Last | Push | Pop | Sort | Unique | Sum | Avg | Contains | Get | Set | Keys
+        | Values | RangeFn => collections::call(function, args),
         Trim | Lower | Upper | StartsWith | EndsWith | Split | Replace | Substring | Join | Concat | ToString => {
             texts::call(function, args)
         }

@@ -71,5 +71,14 @@ fn extreme(args: &[Value], wanted: Ordering) -> Option<Value> {
 
 fn clamp(value: &Value, low: &Value, high: &Value) -> Option<Value> {
     let (below, above) = (comparable(value, low)?, comparable(value, high)?);
-    Some(if below.is_lt() { low } else if above.is_gt() { high } else { value }.clone())
+    Some(
+        if below.is_lt() {
+            low
+        } else if above.is_gt() {
+            high
+        } else {
+            value
+        }
+        .clone(),
+    )
 }

@@ -42,7 +42,8 @@ fn replace(text: &str, old: &str, new: &str) -> Option<Value> {
         return Some(of(text));
     }
     let growth = new.len().saturating_sub(old.len());
-    let fits = growth == 0 || text.matches(old).count().saturating_mul(growth) <= TEXT_BYTES - text.len().min(TEXT_BYTES);
+    let fits =
+        growth == 0 || text.matches(old).count().saturating_mul(growth) <= TEXT_BYTES - text.len().min(TEXT_BYTES);
     fits.then(|| of(text.replace(old, new)))
 }
 

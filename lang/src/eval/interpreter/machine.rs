@@ -395,7 +395,10 @@ impl<'p> Machine<'p> {
             (Builtin::Coalesce | Builtin::IfNull, [first, rest @ ..]) => {
                 self.tasks.extend([Task::Otherwise(rest), Task::Eval(first)]);
             }
-            (Builtin::MapFn | Builtin::FilterFn | Builtin::AnyFn | Builtin::AllFn, [items, Expr::Lambda(slots, body)]) => {
+            (
+                Builtin::MapFn | Builtin::FilterFn | Builtin::AnyFn | Builtin::AllFn,
+                [items, Expr::Lambda(slots, body)],
+            ) => {
                 self.tasks.extend([Task::StartEach(function, slots, body), Task::Eval(items)]);
             }
             _ => self.with_operands(Task::Builtin(function, args.len()), args),

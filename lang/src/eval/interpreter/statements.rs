@@ -103,7 +103,7 @@ impl<'p> Machine<'p> {
         match stmt {
             Stmt::Set(slot, ty, value) => self.set(*slot, ty, value),
             Stmt::If(arms, otherwise) => self.arms_from(arms, otherwise),
-            Stmt::For(slot, Expr::Range(included, from, to), body)=> {
+            Stmt::For(slot, Expr::Range(included, from, to), body) => {
                 self.with_operands(Task::StartForRange(*slot, body, *included), [&**from, &**to]);
             }
             Stmt::For(slot, Expr::Call(Builtin::RangeFn, args), body) if args.len() == 2 => {
@@ -208,9 +208,10 @@ impl<'p> Machine<'p> {
 
     fn emit(&mut self, event: &Arc<str>, items: &[(Arc<str>, Expr)]) {
         let values = self.values.drain(self.values.len() - items.len()..);
-        let shown = items.iter().zip(values).filter(|((_, item), value)| {
-            *value != Value::Null || *item == Expr::Const(Value::Null)
-        });
+        let shown = items
+            .iter()
+            .zip(values)
+            .filter(|((_, item), value)| *value != Value::Null || *item == Expr::Const(Value::Null));
         let fields = shown.map(|((name, _), value)| (name.clone(), value)).collect();
         self.emitted.push((event.clone(), fields));
         self.push(Value::Null);
