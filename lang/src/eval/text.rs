@@ -1,6 +1,6 @@
 //! The text form of values (vpl.md section 3): what `to_string`, outputs and JSON show.
 
-use super::json::write_json;
+pub use super::json::{write_json, write_json_string};
 use crate::value::Value;
 use std::fmt;
 
