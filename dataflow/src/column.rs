@@ -54,20 +54,35 @@ impl StrColumn {
     /// Copies texts into one buffer; more than spans can address stay values.
     pub fn from_texts<'t>(texts: impl Iterator<Item = Option<&'t str>> + Clone) -> Column {
         let bytes: usize = texts.clone().map(|text| text.map_or(0, str::len)).sum();
-        if bytes >= EXTRA_BIT as usize {
+        StrColumn::build(bytes, texts.clone(), |buffer, text| buffer.push_str(text)).unwrap_or_else(|| {
             let value = |text: Option<&str>| text.map_or(Value::Null, |text| Value::Str(text.into()));
-            return Column::Any(Arc::new(texts.map(value).collect()));
+            Column::Any(Arc::new(texts.map(value).collect()))
+        })
+    }
+
+    /// Writes one text per row (`None`: null) into one buffer of `bytes` bytes; `None` if spans cannot address them.
+    pub fn build<R>(
+        bytes: usize,
+        rows: impl Iterator<Item = Option<R>>,
+        mut write: impl FnMut(&mut String, R),
+    ) -> Option<Column> {
+        if bytes >= EXTRA_BIT as usize {
+            return None;
         }
         let mut buffer = String::with_capacity(bytes);
-        let spans = texts
-            .map(|text| {
-                let Some(text) = text else { return (NULL_SPAN, 0) };
-                let start = buffer.len() as u32;
-                buffer.push_str(text);
-                (start, text.len() as u32)
-            })
-            .collect();
-        Column::Str(StrColumn { text: buffer.into(), extra: "".into(), spans: Arc::new(spans) })
+        let mut spans = Vec::with_capacity(rows.size_hint().0);
+        for row in rows {
+            spans.push(match row {
+                Some(row) => {
+                    let start = buffer.len();
+                    write(&mut buffer, row);
+                    (start as u32, (buffer.len() - start) as u32)
+                }
+                None => (NULL_SPAN, 0),
+            });
+        }
+        let fits = buffer.len() < EXTRA_BIT as usize;
+        fits.then(|| Column::Str(StrColumn { text: buffer.into(), extra: "".into(), spans: Arc::new(spans) }))
     }
 }
 

@@ -5,6 +5,7 @@ pub mod clock;
 pub mod column;
 pub mod decode;
 pub mod encode;
+pub mod kernel;
 pub mod rows;
 pub mod rt;
 pub mod whole;

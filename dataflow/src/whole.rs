@@ -130,17 +130,20 @@ impl Whole {
 
     /// Records with the fields that the layout shows: nulls left out unless they are kept.
     pub fn of_columns(rows: &Rows, layout: &Layout) -> Whole {
-        let record = |row| {
-            let mut map = Map::default();
-            for (column, def) in rows.columns.iter().zip(&layout.columns).filter(|(_, def)| !def.hidden) {
-                let value = column.get(row);
-                if value != Value::Null || def.keep_null {
-                    map.insert(def.name.clone(), value);
-                }
-            }
-            Value::Map(Arc::new(map))
-        };
+        let record = |row| Value::Map(Arc::new(Whole::fields(rows, layout, row)));
         Whole::Values(Arc::new((0..rows.len()).map(record).collect()))
+    }
+
+    /// The fields of a row that the layout shows.
+    pub fn fields(rows: &Rows, layout: &Layout, row: usize) -> Map {
+        let mut map = Map::default();
+        for (column, def) in rows.columns.iter().zip(&layout.columns).filter(|(_, def)| !def.hidden) {
+            let value = column.get(row);
+            if value != Value::Null || def.keep_null {
+                map.insert(def.name.clone(), value);
+            }
+        }
+        map
     }
 }
 

@@ -1,0 +1,126 @@
+//! From expressions of the plan to nodes.
+//!
+//! Limits belong to one evaluation of the whole expression, so what can hit one is never split: if two operands of an
+//! operator can, the operator as a whole is left to the interpreter. What cannot hit a limit may be evaluated in any
+//! order, and for rows that do not need it.
+
+use super::contains::Set;
+use super::limits::{Limits, operands, takes_lambda};
+use super::node::{Node, Second};
+use rarog_lang::plan::{BinOp, Builtin, Expr, Function};
+use rarog_lang::value::{Type, Value};
+use std::sync::Arc;
+
+/// Nodes are evaluated by recursion, so deeper operands are left to the interpreter, which has none.
+const NODE_DEPTH: u32 = 200;
+/// Most arguments of `coalesce` that become nested nodes.
+const COALESCE_ARGS: usize = 16;
+
+/// Compiles expressions that may call these functions.
+pub struct Compiler {
+    limits: Limits,
+}
+
+impl Compiler {
+    /// Looks at the functions.
+    pub fn new(functions: &[Function]) -> Compiler {
+        Compiler { limits: Limits::new(functions) }
+    }
+
+    /// The node of an expression.
+    pub fn node(&self, expr: &Expr) -> Node {
+        self.node_at(expr, NODE_DEPTH)
+    }
+
+    fn node_at(&self, expr: &Expr, depth: u32) -> Node {
+        if depth == 0 || self.several_can_hit(expr) {
+            return row(expr);
+        }
+        let node = |expr: &Expr| self.node_at(expr, depth - 1);
+        let one = |a: &Expr| Box::new(node(a));
+        let two = |a: &Expr, b: &Expr| Box::new([node(a), node(b)]);
+        match expr {
+            Expr::Const(value) => Node::Const(value.clone()),
+            Expr::Column(column) => Node::Column(*column),
+            Expr::EventTime => Node::Time,
+            Expr::Unary(op, a) => Node::Unary(*op, one(a)),
+            Expr::Binary(op, a, b) => Node::Binary(*op, two(a, b)),
+            Expr::And(a, b) | Expr::Or(a, b) => {
+                let sides = two(a, b);
+                let second = self.second(&[b], &sides[1..]);
+                Node::Connect(matches!(expr, Expr::Or(..)), sides, second)
+            }
+            Expr::Coalesce(a, b) => {
+                let sides = two(a, b);
+                let second = self.second(&[b], &sides[1..]);
+                Node::Coalesce(sides, second)
+            }
+            Expr::IsNull(a) => Node::IsNull(one(a)),
+            Expr::If(c, a, b) => {
+                let parts = Box::new([node(c), node(a), node(b)]);
+                let second = self.second(&[a, b], &parts[1..]);
+                Node::If(parts, second)
+            }
+            Expr::In(a, b) => match &**b {
+                Expr::Const(Value::Array(items)) => Node::Among(one(a), Arc::new(Set::new(items.clone()))),
+                Expr::Range(included, from, to) if !self.limits.can_hit(b) => {
+                    Node::Within(*included, Box::new([node(a), node(from), node(to)]))
+                }
+                _ => Node::In(two(a, b)),
+            },
+            Expr::Call(function, args) => self.call(*function, args, expr, depth - 1),
+            Expr::Member(a, key) => Node::Member(one(a), key.clone()),
+            Expr::Index(a, b) => Node::Index(two(a, b)),
+            Expr::Convert(Type::Any, a) => node(a),
+            Expr::Convert(ty, a) => Node::Convert(ty.clone(), one(a)),
+            _ => row(expr),
+        }
+    }
+
+    fn call(&self, function: Builtin, args: &[Expr], expr: &Expr, depth: u32) -> Node {
+        let node = |expr: &Expr| self.node_at(expr, depth);
+        match (function, args) {
+            (Builtin::Coalesce | Builtin::IfNull, [first, rest @ ..]) if args.len() <= COALESCE_ARGS => {
+                let mut nodes = rest.iter().rev().map(|arg| (arg, node(arg)));
+                let Some((arg, mut last)) = nodes.next() else { return node(first) };
+                let mut later = vec![arg];
+                for (arg, node) in nodes.chain([(first, node(first))]) {
+                    let sides = Box::new([node, last]);
+                    let second = self.second(&later, &sides[1..]);
+                    last = Node::Coalesce(sides, second);
+                    later.push(arg);
+                }
+                last
+            }
+            _ if takes_lambda(function) || self.limits.can_hit(expr) && matches!(function, Builtin::Coalesce | Builtin::IfNull) => {
+                row(expr)
+            }
+            (Builtin::Pow, [a, b]) => Node::Binary(BinOp::Pow, Box::new([node(a), node(b)])),
+            (Builtin::IsNull, [a]) => Node::IsNull(Box::new(node(a))),
+            (Builtin::Contains, [a, b]) => Node::In(Box::new([node(b), node(a)])),
+            _ => Node::Call(function, args.iter().map(node).collect()),
+        }
+    }
+
+    /// Can two operands hit a limit?
+    fn several_can_hit(&self, expr: &Expr) -> bool {
+        let mut all = Vec::new();
+        operands(expr, &mut all);
+        all.into_iter().filter(|operand| self.limits.can_hit(operand)).count() > 1
+    }
+
+    /// On which rows operands that may not be needed are evaluated.
+    fn second(&self, operands: &[&Expr], nodes: &[Node]) -> Second {
+        if operands.iter().any(|operand| self.limits.can_hit(operand)) {
+            Second::Needed
+        } else if nodes.iter().any(Node::costly) {
+            Second::Useful
+        } else {
+            Second::All
+        }
+    }
+}
+
+fn row(expr: &Expr) -> Node {
+    Node::Row(Box::new(expr.clone()))
+}

@@ -1,0 +1,127 @@
+//! Kernels against their definition: for random expressions over random batches every row must have the value, and every
+//! limit the row, that the interpreter gives.
+//!
+//! A failure names its seed: `RAROG_KERNEL_SEED=… RAROG_KERNEL_CASES=1 cargo test -p rarog-dataflow --test kernel` runs
+//! that case alone. `RAROG_KERNEL_CASES` sets the number of cases, each of which is an expression over a batch.
+
+mod batches;
+mod exprs;
+mod random;
+
+use batches::{COLUMNS, batch};
+use exprs::{Exprs, functions};
+use random::Random;
+use rarog_dataflow::batch::Rows;
+use rarog_dataflow::kernel::Kernel;
+use rarog_lang::eval::interpreter::{Evaluator, Record};
+use rarog_lang::plan::{ColumnDef, Expr, Function, Layout};
+use rarog_lang::value::{Type, Value};
+use std::sync::Arc;
+
+/// What the interpreter reads of a row.
+struct Row<'r>(&'r Rows, usize);
+
+impl Record for Row<'_> {
+    fn column(&self, column: u32) -> Value {
+        self.0.columns[column as usize].get(self.1)
+    }
+    fn record(&self) -> Value {
+        self.0.whole.as_ref().expect("batches have whole records").get(self.1)
+    }
+    fn time(&self) -> i64 {
+        self.0.time[self.1]
+    }
+    fn event_type(&self) -> Arc<str> {
+        self.0.event.get(self.1).clone()
+    }
+    fn window(&self) -> Option<(i64, i64)> {
+        self.0.released.as_ref().map(|released| (released[self.1].start, released[self.1].end))
+    }
+}
+
+/// The same value to the last bit: -0.0 is not 0.0 here, 1 is not 1.0.
+fn same(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::Float(a), Value::Float(b)) => a.to_bits() == b.to_bits(),
+        (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b.iter()).all(|(a, b)| same(a, b)),
+        (Value::Map(a), Value::Map(b)) => {
+            a.len() == b.len() && a.iter().zip(b.iter()).all(|((k, a), (l, b))| k == l && same(a, b))
+        }
+        (a, b) => a == b,
+    }
+}
+
+fn layout() -> Layout {
+    let column = |index: usize| ColumnDef {
+        name: format!("c{index}").into(),
+        ty: Type::Any,
+        keep_null: false,
+        hidden: false,
+    };
+    Layout { columns: (0..COLUMNS).map(column).collect(), open: false }
+}
+
+/// Compares one kernel with the interpreter; `Err` says where they differ.
+fn check(expr: &Expr, rows: &Rows, functions: &Arc<[Function]>) -> Result<(), String> {
+    let mut evaluator = Evaluator::new(functions.clone());
+    let (mut values, mut hits) = (Vec::new(), Vec::new());
+    for row in 0..rows.len() {
+        evaluator.reset();
+        values.push(evaluator.eval(expr, &Row(rows, row)));
+        if evaluator.limit_hit() {
+            hits.push(row as u32);
+        }
+    }
+    let mut kernel = Kernel::compile(expr, &layout(), functions.clone());
+    let column = kernel.eval(rows);
+    if column.len() != rows.len() {
+        return Err(format!("{} values for {} rows", column.len(), rows.len()));
+    }
+    for (row, value) in values.iter().enumerate() {
+        let got = column.get(row);
+        if !same(&got, value) {
+            let record: Vec<Value> = rows.columns.iter().map(|column| column.get(row)).collect();
+            return Err(format!("row {row} {record:?}: interpreter {value:?}, kernel {got:?}"));
+        }
+    }
+    let found = kernel.limit_hits();
+    if found != hits {
+        return Err(format!("limits hit by eval: interpreter {hits:?}, kernel {found:?}"));
+    }
+    let selected: Vec<u32> =
+        (0..rows.len() as u32).filter(|&row| values[row as usize] == Value::Bool(true)).collect();
+    let found = kernel.select(rows);
+    if found != selected {
+        return Err(format!("selected: interpreter {selected:?}, kernel {found:?}"));
+    }
+    let found = kernel.limit_hits();
+    if found != hits {
+        return Err(format!("limits hit by select: interpreter {hits:?}, kernel {found:?}"));
+    }
+    Ok(())
+}
+
+fn number(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok()?.parse().ok()
+}
+
+#[test]
+fn kernels_give_what_the_interpreter_gives() {
+    let functions: Arc<[Function]> = functions().into();
+    let first = number("RAROG_KERNEL_SEED").unwrap_or(1);
+    let cases = number("RAROG_KERNEL_CASES").unwrap_or(6_000);
+    let mut interesting = 0;
+    for seed in first..first + cases {
+        let mut random = Random::new(seed);
+        let rows = batch(&mut random);
+        let depth = 1 + random.below(4) as u32;
+        let expr = Exprs { random: &mut random }.any(depth);
+        if let Err(difference) = check(&expr, &rows, &functions) {
+            panic!("RAROG_KERNEL_SEED={seed} RAROG_KERNEL_CASES=1\n{expr:?}\n{difference}");
+        }
+        let mut evaluator = Evaluator::new(functions.clone());
+        interesting += u64::from((0..rows.len()).any(|row| evaluator.eval(&expr, &Row(&rows, row)) != Value::Null));
+    }
+    // Generators that only make nulls would prove nothing.
+    assert!(interesting * 2 > cases || cases < 100, "only {interesting} of {cases} expressions have values");
+}
