@@ -104,9 +104,15 @@ fn filters() -> Vec<(&'static str, Expr)> {
             "t * 1.8 + 32.0 > 122.0 and h < 45.0",
             and(binary(BinOp::Gt, fahrenheit(column(0)), float(122.0)), binary(BinOp::Lt, column(1), float(45.0))),
         ),
-        ("n > 500 and t < 20.0", and(binary(BinOp::Gt, column(2), Expr::Const(Value::Int(500))), binary(BinOp::Lt, column(0), float(20.0)))),
+        (
+            "n > 500 and t < 20.0",
+            and(binary(BinOp::Gt, column(2), Expr::Const(Value::Int(500))), binary(BinOp::Lt, column(0), float(20.0))),
+        ),
         ("s == \"sensor-42\"", binary(BinOp::Eq, column(3), text("sensor-42"))),
-        ("s in [3 texts]", Expr::In(Box::new(column(3)), Box::new(Expr::Const(Value::Array(Arc::new(texts.to_vec())))))),
+        (
+            "s in [3 texts]",
+            Expr::In(Box::new(column(3)), Box::new(Expr::Const(Value::Array(Arc::new(texts.to_vec()))))),
+        ),
         ("starts_with(s, \"sensor-4\")", Expr::Call(Builtin::StartsWith, vec![column(3), text("sensor-4")])),
     ]
 }
@@ -117,13 +123,19 @@ fn items() -> Vec<(&'static str, Expr)> {
         ("t", column(0)),
         ("t * 1.8 + 32.0", fahrenheit(column(0))),
         ("fahrenheit(t)", Expr::CallFn(0, vec![column(0)])),
-        ("n * 2 + 1", binary(BinOp::Add, binary(BinOp::Mul, column(2), Expr::Const(Value::Int(2))), Expr::Const(Value::Int(1)))),
+        (
+            "n * 2 + 1",
+            binary(BinOp::Add, binary(BinOp::Mul, column(2), Expr::Const(Value::Int(2))), Expr::Const(Value::Int(1))),
+        ),
         ("n / 7", binary(BinOp::Div, column(2), Expr::Const(Value::Int(7)))),
         ("n * 0.5", binary(BinOp::Mul, column(2), float(0.5))),
         ("mixed * 2.0", binary(BinOp::Mul, column(5), float(2.0))),
         ("round(t, 1)", Expr::Call(Builtin::Round, vec![column(0), Expr::Const(Value::Int(1))])),
         ("t ?? 0.0", Expr::Coalesce(Box::new(column(4)), Box::new(float(0.0)))),
-        ("if t > 50.0 then \"hot\" else \"cold\"", Expr::If(Box::new(hot()), Box::new(text("hot")), Box::new(text("cold")))),
+        (
+            "if t > 50.0 then \"hot\" else \"cold\"",
+            Expr::If(Box::new(hot()), Box::new(text("hot")), Box::new(text("cold"))),
+        ),
         ("concat(s, \"/\", n)", Expr::Call(Builtin::Concat, vec![column(3), text("/"), column(2)])),
         ("lower(s)", Expr::Call(Builtin::Lower, vec![column(3)])),
     ]

@@ -31,10 +31,9 @@ pub fn arithmetic(op: BinOp, a: &Operand, b: &Operand, rows: usize) -> Column {
 pub fn unary(op: UnOp, a: &Operand, rows: usize) -> Column {
     match (op, a.view()) {
         (_, View::Null) => Column::Null(rows),
-        (UnOp::Neg, View::Float(a)) => Column::Float(Prim {
-            values: Arc::new(map(&a, rows, |a| -a)),
-            valid: a.valid().clone(),
-        }),
+        (UnOp::Neg, View::Float(a)) => {
+            Column::Float(Prim { values: Arc::new(map(&a, rows, |a| -a)), valid: a.valid().clone() })
+        }
         (UnOp::Neg, View::Int(a)) => Column::Int(ints_or_null(&Side::One(0), &a, rows, i64::overflowing_sub)),
         (UnOp::Neg, View::Duration(a)) => Column::Duration(ints_or_null(&Side::One(0), &a, rows, i64::overflowing_sub)),
         (UnOp::BitNot, View::Int(a)) => {

@@ -19,8 +19,22 @@ pub fn is_light(function: Builtin) -> bool {
     use Builtin::*;
     matches!(
         function,
-        Abs | Floor | Ceil | Round | Min | Max | ToInt | ToFloat | Seconds | Millis | IsInt | IsFloat | IsString | IsBool
-            | IsArray | IsMap | IsNull
+        Abs | Floor
+            | Ceil
+            | Round
+            | Min
+            | Max
+            | ToInt
+            | ToFloat
+            | Seconds
+            | Millis
+            | IsInt
+            | IsFloat
+            | IsString
+            | IsBool
+            | IsArray
+            | IsMap
+            | IsNull
     )
 }
 
@@ -40,7 +54,9 @@ pub fn call(function: Builtin, args: Vec<Operand>, rows: usize) -> Operand {
         _ if matches!(function, Builtin::Min | Builtin::Max) => extreme(function, &args, rows),
         _ => None,
     };
-    Operand::Column(column.or_else(|| texts::call(function, &args, rows)).unwrap_or_else(|| value_by_value(function, &args, rows)))
+    Operand::Column(
+        column.or_else(|| texts::call(function, &args, rows)).unwrap_or_else(|| value_by_value(function, &args, rows)),
+    )
 }
 
 fn value_by_value(function: Builtin, args: &[Operand], rows: usize) -> Column {

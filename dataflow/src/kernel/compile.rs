@@ -92,7 +92,9 @@ impl Compiler {
                 }
                 last
             }
-            _ if takes_lambda(function) || self.limits.can_hit(expr) && matches!(function, Builtin::Coalesce | Builtin::IfNull) => {
+            _ if takes_lambda(function)
+                || self.limits.can_hit(expr) && matches!(function, Builtin::Coalesce | Builtin::IfNull) =>
+            {
                 row(expr)
             }
             (Builtin::Pow, [a, b]) => Node::Binary(BinOp::Pow, Box::new([node(a), node(b)])),

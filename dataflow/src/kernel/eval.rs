@@ -94,9 +94,7 @@ impl Run<'_> {
                 a => unary(*op, &a, rows),
             },
             Node::Binary(op, sides) => return self.binary(*op, sides, scope),
-            Node::Connect(absorbing, sides, second) => {
-                Column::Bool(self.connect(*absorbing, sides, *second, scope))
-            }
+            Node::Connect(absorbing, sides, second) => Column::Bool(self.connect(*absorbing, sides, *second, scope)),
             Node::Coalesce(sides, second) => return self.coalesce(sides, *second, scope),
             Node::If(parts, second) => return self.choose(parts, *second, scope),
             Node::IsNull(a) => return is_null(&self.eval(a, scope), rows),
@@ -249,7 +247,9 @@ impl Run<'_> {
             let b = self.eval(b, scope);
             return connect(absorbing, &a, &truth(&b, rows));
         }
-        let Mask::Rows(mut open) = Mask::of(&a.values, &a.valid, absorbing) else { unreachable!("it is one flag per row") };
+        let Mask::Rows(mut open) = Mask::of(&a.values, &a.valid, absorbing) else {
+            unreachable!("it is one flag per row")
+        };
         open.iter_mut().for_each(|flag| *flag = !*flag);
         let b = self.eval_where(b, &open, scope);
         connect(absorbing, &a, &truth(&b, rows))

@@ -47,7 +47,9 @@ impl Limits {
         let mut open = vec![expr];
         while let Some(expr) = open.pop() {
             match expr {
-                Expr::CallFn(function, _) if self.0.get(*function as usize).is_none_or(|limited| *limited) => return true,
+                Expr::CallFn(function, _) if self.0.get(*function as usize).is_none_or(|limited| *limited) => {
+                    return true;
+                }
                 Expr::Apply(..) => return true,
                 Expr::Call(function, _) if takes_lambda(*function) => return true,
                 _ => operands(expr, &mut open),
@@ -105,7 +107,9 @@ pub fn operands<'e>(expr: &'e Expr, out: &mut Vec<&'e Expr>) {
         Expr::If(c, a, b) => out.extend([&**c, &**a, &**b]),
         Expr::Array(items) | Expr::Call(_, items) | Expr::CallFn(_, items) => out.extend(items),
         Expr::Map(entries) => out.extend(entries.iter().map(|(_, value)| value)),
-        Expr::Slice(a, from, to) => out.extend([Some(a), from.as_ref(), to.as_ref()].into_iter().flatten().map(|e| &**e)),
+        Expr::Slice(a, from, to) => {
+            out.extend([Some(a), from.as_ref(), to.as_ref()].into_iter().flatten().map(|e| &**e))
+        }
         Expr::Lambda(_, body) | Expr::Apply(_, body, _) => {
             if let Body::Expr(body) = &**body {
                 out.push(body);

@@ -65,11 +65,9 @@ pub fn blend(mask: &[bool], a: &Operand, b: &Operand) -> Column {
                 Operand::Column(Column::$kind(prim)) => {
                     Some(Part { one: Default::default(), each: Some(&prim.values[..]), valid: prim.valid.clone() })
                 }
-                Operand::Const(Value::Null) | Operand::Column(Column::Null(_)) => Some(Part {
-                    one: Default::default(),
-                    each: None,
-                    valid: Some(Arc::new(vec![false; rows])),
-                }),
+                Operand::Const(Value::Null) | Operand::Column(Column::Null(_)) => {
+                    Some(Part { one: Default::default(), each: None, valid: Some(Arc::new(vec![false; rows])) })
+                }
                 _ => None,
             }
         };

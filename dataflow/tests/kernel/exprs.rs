@@ -31,14 +31,19 @@ pub fn functions() -> Vec<Function> {
     let p = |slot| b(Expr::Local(slot));
     let down = Expr::CallFn(0, vec![binary(BinOp::Sub, Expr::Local(0), int(1))]);
     let down = Expr::If(b(Expr::Binary(BinOp::Gt, p(0), b(int(0)))), b(down), p(0));
-    let scaled = Expr::Binary(BinOp::Add, b(Expr::Binary(BinOp::Mul, p(0), b(Expr::Const(Value::Float(1.8))))), b(int(32)));
+    let scaled =
+        Expr::Binary(BinOp::Add, b(Expr::Binary(BinOp::Mul, p(0), b(Expr::Const(Value::Float(1.8))))), b(int(32)));
     let larger = Expr::If(b(Expr::Binary(BinOp::Ge, p(0), p(1))), p(0), p(1));
     let summed = vec![
         Stmt::Set(1, Type::Any, int(0)),
         Stmt::For(2, Expr::Local(0), vec![Stmt::Set(1, Type::Any, Expr::Binary(BinOp::Add, p(1), p(2)))]),
         Stmt::Return(Some(Expr::Local(1))),
     ];
-    let twice = Expr::Binary(BinOp::Sub, b(Expr::CallFn(1, vec![*p(0)])), b(Expr::CallFn(1, vec![Expr::CallFn(1, vec![*p(1)])])));
+    let twice = Expr::Binary(
+        BinOp::Sub,
+        b(Expr::CallFn(1, vec![*p(0)])),
+        b(Expr::CallFn(1, vec![Expr::CallFn(1, vec![*p(1)])])),
+    );
     let arms = vec![Stmt::If(
         vec![(Expr::IsNull(p(0)), vec![Stmt::Return(Some(int(-1)))])],
         vec![Stmt::Set(1, Type::Int, Expr::Local(0)), Stmt::Expr(Expr::Local(1))],
@@ -85,7 +90,13 @@ impl Exprs<'_> {
 
     fn leaf(&mut self, kind: Kind) -> Expr {
         if self.random.once_in(40) {
-            return self.random.pick(&[Expr::Const(Value::Null), Expr::Record, Expr::EventType, Expr::WindowStart, Expr::WindowEnd]);
+            return self.random.pick(&[
+                Expr::Const(Value::Null),
+                Expr::Record,
+                Expr::EventType,
+                Expr::WindowStart,
+                Expr::WindowEnd,
+            ]);
         }
         if kind == Kind::Time && self.random.once_in(3) {
             return Expr::EventTime;
@@ -93,7 +104,8 @@ impl Exprs<'_> {
         if self.random.once_in(3) {
             return Expr::Const(value(self.random, kind, 1));
         }
-        let of_kind: Vec<u32> = (0..COLUMNS).filter(|index| KINDS[index % KINDS.len()] == kind).map(|i| i as u32).collect();
+        let of_kind: Vec<u32> =
+            (0..COLUMNS).filter(|index| KINDS[index % KINDS.len()] == kind).map(|i| i as u32).collect();
         Expr::Column(self.random.pick(&of_kind))
     }
 
@@ -139,7 +151,11 @@ impl Exprs<'_> {
             }
             8 => {
                 let body = binary(BinOp::Add, slot(0), slot(1));
-                Expr::Apply(vec![0, 1], Box::new(Body::Expr(body)), vec![self.expr(kind, depth), self.expr(kind, depth)])
+                Expr::Apply(
+                    vec![0, 1],
+                    Box::new(Body::Expr(body)),
+                    vec![self.expr(kind, depth), self.expr(kind, depth)],
+                )
             }
             _ => {
                 let types = [Type::Any, Type::Bool, Type::Int, Type::Float, Type::Str, Type::Time, Type::Duration];
@@ -161,7 +177,10 @@ impl Exprs<'_> {
             Kind::Any => match self.random.below(5) {
                 0 => Expr::Index(b(self.one_of(&[Kind::Array, Kind::Str], depth)), b(self.expr(Kind::Int, depth))),
                 1 => Expr::Member(b(self.expr(Kind::Map, depth)), self.random.pick(&["k", "a"]).into()),
-                2 => Expr::Call(self.random.pick(&[Builtin::First, Builtin::Last, Builtin::Sum, Builtin::Avg]), vec![self.expr(Kind::Array, depth)]),
+                2 => Expr::Call(
+                    self.random.pick(&[Builtin::First, Builtin::Last, Builtin::Sum, Builtin::Avg]),
+                    vec![self.expr(Kind::Array, depth)],
+                ),
                 3 => Expr::Call(Builtin::Get, vec![self.expr(Kind::Map, depth), self.expr(Kind::Str, depth)]),
                 _ => {
                     let kind = self.random.pick(&KINDS[..8]);
@@ -194,13 +213,19 @@ impl Exprs<'_> {
             8 => Expr::Unary(UnOp::Not, b(self.expr(Kind::Bool, depth))),
             9 => Expr::IsNull(b(self.any(depth))),
             10 => self.membership(depth),
-            11 => Expr::Call(self.random.pick(&[Builtin::StartsWith, Builtin::EndsWith]), vec![self.expr(Kind::Str, depth), self.expr(Kind::Str, depth)]),
+            11 => Expr::Call(
+                self.random.pick(&[Builtin::StartsWith, Builtin::EndsWith]),
+                vec![self.expr(Kind::Str, depth), self.expr(Kind::Str, depth)],
+            ),
             12 => {
                 use Builtin::*;
                 let tests = [IsNull, IsInt, IsFloat, IsString, IsBool, IsArray, IsMap];
                 Expr::Call(self.random.pick(&tests), vec![self.any(depth)])
             }
-            _ => Expr::Call(Builtin::Contains, vec![self.one_of(&[Kind::Array, Kind::Str, Kind::Map], depth), self.any(depth)]),
+            _ => Expr::Call(
+                Builtin::Contains,
+                vec![self.one_of(&[Kind::Array, Kind::Str, Kind::Map], depth), self.any(depth)],
+            ),
         }
     }
 
@@ -225,7 +250,8 @@ impl Exprs<'_> {
                         value(self.random, kind, 0)
                     })
                     .collect();
-                let looked = if matches!(kind, Kind::Int | Kind::Float) { self.number(depth) } else { self.expr(kind, depth) };
+                let looked =
+                    if matches!(kind, Kind::Int | Kind::Float) { self.number(depth) } else { self.expr(kind, depth) };
                 Expr::In(b(looked), b(Expr::Const(Value::Array(Arc::new(items)))))
             }
         }
@@ -236,10 +262,17 @@ impl Exprs<'_> {
         match self.random.below(8) {
             0..=2 => {
                 let (left, right) = self.two(Kind::Int, depth);
-                Expr::Binary(self.random.pick(&[Add, Sub, Mul, Div, Rem, Pow, BitOr, BitXor, BitAnd, Shl, Shr]), left, right)
+                Expr::Binary(
+                    self.random.pick(&[Add, Sub, Mul, Div, Rem, Pow, BitOr, BitXor, BitAnd, Shl, Shr]),
+                    left,
+                    right,
+                )
             }
             3 => Expr::Unary(self.random.pick(&[UnOp::Neg, UnOp::BitNot]), b(self.expr(Kind::Int, depth))),
-            4 => Expr::Call(self.random.pick(&[Builtin::Floor, Builtin::Ceil, Builtin::Round, Builtin::Abs]), vec![self.number(depth)]),
+            4 => Expr::Call(
+                self.random.pick(&[Builtin::Floor, Builtin::Ceil, Builtin::Round, Builtin::Abs]),
+                vec![self.number(depth)],
+            ),
             5 => Expr::Call(Builtin::ToInt, vec![self.any(depth)]),
             6 => Expr::Call(Builtin::Len, vec![self.one_of(&[Kind::Str, Kind::Array, Kind::Map], depth)]),
             _ => Expr::Call(Builtin::Millis, vec![self.one_of(&[Kind::Time, Kind::Duration], depth)]),
@@ -250,7 +283,9 @@ impl Exprs<'_> {
         use BinOp::*;
         use Builtin::*;
         match self.random.below(8) {
-            0..=2 => binary(self.random.pick(&[Add, Sub, Mul, Div, Rem, BinOp::Pow]), self.number(depth), self.number(depth)),
+            0..=2 => {
+                binary(self.random.pick(&[Add, Sub, Mul, Div, Rem, BinOp::Pow]), self.number(depth), self.number(depth))
+            }
             3 => Expr::Call(self.random.pick(&[Sqrt, Ln, Log10, Exp, Sin, Cos, Tan, Abs]), vec![self.number(depth)]),
             4 => Expr::Call(Round, vec![self.number(depth), int(self.random.below(20) as i64 - 2)]),
             5 => {
@@ -280,7 +315,10 @@ impl Exprs<'_> {
             2 => Expr::Call(ToString, vec![self.any(depth)]),
             3 => Expr::Call(Concat, vec![self.any(depth), self.any(depth)]),
             4 => Expr::Call(Replace, (0..3).map(|_| self.expr(Kind::Str, depth)).collect()),
-            5 => Expr::Call(Substring, vec![self.expr(Kind::Str, depth), self.expr(Kind::Int, depth), self.expr(Kind::Int, depth)]),
+            5 => Expr::Call(
+                Substring,
+                vec![self.expr(Kind::Str, depth), self.expr(Kind::Int, depth), self.expr(Kind::Int, depth)],
+            ),
             6 => Expr::Call(TypeOf, vec![self.any(depth)]),
             7 => Expr::Slice(b(self.expr(Kind::Str, depth)), Some(b(self.expr(Kind::Int, depth))), None),
             _ => Expr::Call(Join, vec![self.expr(Kind::Array, depth), self.expr(Kind::Str, depth)]),
@@ -291,7 +329,11 @@ impl Exprs<'_> {
         match self.random.below(4) {
             0 => Expr::Call(Builtin::ToTimestamp, vec![self.one_of(&[Kind::Int, Kind::Str], depth)]),
             1 => binary(BinOp::Add, self.expr(Kind::Duration, depth), self.expr(Kind::Time, depth)),
-            _ => binary(self.random.pick(&[BinOp::Add, BinOp::Sub]), self.expr(Kind::Time, depth), self.expr(Kind::Duration, depth)),
+            _ => binary(
+                self.random.pick(&[BinOp::Add, BinOp::Sub]),
+                self.expr(Kind::Time, depth),
+                self.expr(Kind::Duration, depth),
+            ),
         }
     }
 
@@ -327,7 +369,10 @@ impl Exprs<'_> {
     fn map(&mut self, depth: u32) -> Expr {
         match self.random.below(2) {
             0 => Expr::Map(vec![("k".into(), self.any(depth)), ("a".into(), self.any(depth))]),
-            _ => Expr::Call(Builtin::Set, vec![self.expr(Kind::Map, depth), self.expr(Kind::Str, depth), self.any(depth)]),
+            _ => Expr::Call(
+                Builtin::Set,
+                vec![self.expr(Kind::Map, depth), self.expr(Kind::Str, depth), self.any(depth)],
+            ),
         }
     }
 }

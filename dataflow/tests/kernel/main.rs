@@ -52,12 +52,8 @@ fn same(a: &Value, b: &Value) -> bool {
 }
 
 fn layout() -> Layout {
-    let column = |index: usize| ColumnDef {
-        name: format!("c{index}").into(),
-        ty: Type::Any,
-        keep_null: false,
-        hidden: false,
-    };
+    let column =
+        |index: usize| ColumnDef { name: format!("c{index}").into(), ty: Type::Any, keep_null: false, hidden: false };
     Layout { columns: (0..COLUMNS).map(column).collect(), open: false }
 }
 
@@ -88,8 +84,7 @@ fn check(expr: &Expr, rows: &Rows, functions: &Arc<[Function]>) -> Result<(), St
     if found != hits {
         return Err(format!("limits hit by eval: interpreter {hits:?}, kernel {found:?}"));
     }
-    let selected: Vec<u32> =
-        (0..rows.len() as u32).filter(|&row| values[row as usize] == Value::Bool(true)).collect();
+    let selected: Vec<u32> = (0..rows.len() as u32).filter(|&row| values[row as usize] == Value::Bool(true)).collect();
     let found = kernel.select(rows);
     if found != selected {
         return Err(format!("selected: interpreter {selected:?}, kernel {found:?}"));
