@@ -97,7 +97,7 @@ impl Case {
         let path = dead.0.to_string_lossy();
         let args = ["run", "program.vpl", "--input", input, "--output", "jsonl", "--dead-letters", &path];
         let args: Vec<String> = args.into_iter().map(String::from).chain(more.iter().cloned()).collect();
-        let finished = process::rarog(&self.folder, &args)?;
+        let finished = process::rarog(&self.folder, &args, Vec::new())?;
         let dead = fs::read_to_string(&dead.0).unwrap_or_default();
         Ok((finished, dead))
     }
@@ -139,7 +139,7 @@ impl Case {
     }
 
     fn rarog(&self, args: &[&str]) -> Result<Finished, String> {
-        process::rarog(&self.folder, &args.iter().map(|arg| arg.to_string()).collect::<Vec<_>>())
+        process::rarog(&self.folder, &args.iter().map(ToString::to_string).collect::<Vec<_>>(), Vec::new())
     }
 
     fn read(&self, name: &str) -> Result<String, String> {

@@ -13,6 +13,7 @@ mod case;
 mod compare;
 mod compare_tests;
 mod json;
+#[path = "../support/process.rs"]
 mod process;
 mod runner;
 

@@ -1,0 +1,149 @@
+//! `run` and `simulate` on files and standard input.
+
+use crate::scratch::Scratch;
+use crate::{checkout, rarog, rarog_with};
+use serde_json::Value;
+use std::fs;
+
+const HOT: &str = "examples/hot.vpl";
+const READINGS: &str = "examples/hot.jsonl";
+const VISITS: &str = "examples/visits.vpl";
+const CLICKS: &str = "examples/visits.evt";
+
+fn lines(text: &str) -> Vec<Value> {
+    text.lines().map(|line| serde_json::from_str(line).expect("a line of output is JSON")).collect()
+}
+
+#[test]
+fn results_go_to_stdout_and_the_summary_to_stderr() {
+    let finished = rarog(&["run", HOT, "--input", READINGS]).exits(0).says(&["in 6", "out 5", "late 0", "dead 1"]);
+    let outputs = lines(&finished.stdout);
+    assert_eq!(outputs.len(), 5, "{}", finished.stdout);
+    assert_eq!(outputs[0]["event_type"], "Hot");
+    assert_eq!(outputs[0]["timestamp"], "2026-01-01T08:00:35Z");
+    assert_eq!(outputs[0]["data"]["sensor"], "s1");
+    assert!(finished.stderr.contains("bad_field") && finished.stderr.contains("warm"), "a sample: {}", finished.stderr);
+}
+
+#[test]
+fn every_form_of_a_run_gives_the_same() {
+    let wanted = rarog(&["run", VISITS, "--input", CLICKS]).exits(0).stdout;
+    assert_eq!(lines(&wanted).len(), 8, "{wanted}");
+    let clicks = fs::read_to_string(checkout().join(CLICKS)).expect("an example");
+    let readings = fs::read_to_string(checkout().join(READINGS)).expect("an example");
+    for args in [
+        vec!["run", "-f", VISITS, "--input", CLICKS],
+        vec!["run", VISITS, "-i", CLICKS, "--output", "jsonl"],
+        vec!["simulate", "-p", VISITS, "-e", CLICKS],
+        vec!["simulate", "--program", VISITS, "--events", CLICKS, "-w", "2"],
+        vec!["run", VISITS, "--input", CLICKS, "--workers", "4"],
+    ] {
+        let mut got: Vec<String> = rarog(&args).exits(0).stdout.lines().map(String::from).collect();
+        let mut wanted: Vec<&str> = wanted.lines().collect();
+        got.sort();
+        wanted.sort();
+        assert_eq!(got, wanted, "{args:?}");
+    }
+    let piped = rarog_with(&["run", VISITS, "--input", "-", "--input-format", "evt"], &clicks).exits(0);
+    assert_eq!(piped.stdout, wanted);
+    let piped = rarog_with(&["run", HOT, "--input", "-"], &readings).exits(0);
+    assert_eq!(piped.stdout, rarog(&["run", HOT, "--input", READINGS]).stdout, "JSON lines are the default");
+}
+
+#[test]
+fn without_output_it_counts() {
+    for args in
+        [vec!["run", VISITS, "--input", CLICKS, "--output", "none"], vec!["simulate", "-p", VISITS, "-e", CLICKS, "-q"]]
+    {
+        let finished = rarog(&args).exits(0).says(&["Visit: 4", "Seen: 4"]);
+        assert_eq!(finished.stdout, "");
+    }
+}
+
+#[test]
+fn pretty_is_for_people() {
+    let finished = rarog(&["run", HOT, "--input", READINGS, "--output", "pretty"]).exits(0);
+    assert_eq!(finished.stdout.lines().count(), 5);
+    let first = finished.stdout.lines().next().expect("a line");
+    for part in ["2026-01-01T08:00:35Z", "Hot", "s1", "142.7"] {
+        assert!(first.contains(part), "{first}");
+    }
+}
+
+#[test]
+fn dead_letters_go_into_their_file() {
+    let scratch = Scratch::new("dead");
+    let dead = scratch.path("dead.jsonl");
+    let input = scratch.file(
+        "in.jsonl",
+        "{\"type\":\"Reading\"\n[1]\n{\"v\":1}\n{\"type\":\"Reading\",\"celsius\":\"x\"}\n{\"type\":\"Other\"}\n",
+    );
+    let finished = rarog(&["run", HOT, "--input", &input, "--dead-letters", &dead]).exits(0).says(&["dead 4"]);
+    assert!(finished.stderr.contains("1 of types that no stream reads"), "{}", finished.stderr);
+    let letters = lines(&scratch.read("dead.jsonl"));
+    let reasons: Vec<&str> = letters.iter().filter_map(|letter| letter["reason"].as_str()).collect();
+    assert_eq!(reasons, ["bad_json", "not_object", "no_type", "bad_field"]);
+    assert_eq!(letters[0]["raw"], "{\"type\":\"Reading\"");
+    for (letter, line) in letters.iter().zip(1..) {
+        assert_eq!(letter["position"], line, "the line of the file: {letter}");
+        assert_eq!(letter["connector"], input.as_str());
+    }
+    // A run without dead letters leaves an empty file, not the one of yesterday.
+    rarog(&["run", VISITS, "--input", CLICKS, "--dead-letters", &dead]).exits(0);
+    assert_eq!(scratch.read("dead.jsonl"), "");
+}
+
+#[test]
+fn what_cannot_be_read_is_named_with_the_way_out() {
+    let scratch = Scratch::new("unreadable");
+    let binary = scratch.file("binary.vpl", b"event A:\n\xff\xfe");
+    rarog(&["run", "examples/hto.vpl", "--input", READINGS]).exits(2).says(&["examples/hto.vpl", "hot.vpl"]);
+    rarog(&["check", "no/such/program.vpl"]).exits(2).says(&["no/such/program.vpl"]);
+    rarog(&["check", "examples"]).exits(2).says(&["examples", "folder"]);
+    rarog(&["check", &binary]).exits(2).says(&["binary.vpl", "UTF-8"]);
+    rarog(&["fmt", "no.vpl"]).exits(2).says(&["no.vpl"]);
+    rarog(&["run", HOT, "--input", "examples/hot.json"]).exits(2).says(&["examples/hot.json", "hot.jsonl"]);
+    rarog(&["run", HOT, "--input", "examples"]).exits(2).says(&["examples"]);
+    let nowhere = ["run", HOT, "--input", READINGS, "--dead-letters", "no/such/folder/dead"];
+    rarog(&nowhere).exits(2).says(&["no/such/folder/dead"]);
+}
+
+#[test]
+fn usage_errors_say_what_would_be_right() {
+    rarog(&["rnu", HOT]).exits(2).says(&["rnu", "'run'"]);
+    rarog(&["run"]).exits(2).says(&["PROGRAM"]);
+    rarog(&["run", HOT, "--inptu", "x"]).exits(2).says(&["--input"]);
+    rarog(&["run", HOT, "--input", READINGS, "--workers", "0"]).exits(2).says(&["--workers"]);
+    rarog(&["run", HOT, "--input", READINGS, "--output", "xml"]).exits(2).says(&["jsonl", "pretty", "none"]);
+    rarog(&["run", HOT, "--connect-timeout", "5"]).exits(2).says(&["5s"]);
+    rarog(&["run", HOT, VISITS, "--input", "-"]).exits(2).says(&["standard input"]);
+    let help = rarog(&["run", "--help"]).exits(0);
+    assert!(help.stdout.contains("Examples:") && help.stdout.contains("--dead-letters"));
+    assert!(rarog(&["--version"]).exits(0).stdout.starts_with("rarog "));
+    rarog(&[]).exits(2).says(&["Usage: rarog"]);
+}
+
+#[test]
+fn a_wrong_program_does_not_run() {
+    let finished = rarog(&["run", "examples/mistakes.vpl", "--input", READINGS]).exits(1).says(&["error[E0206]"]);
+    assert_eq!(finished.stdout, "");
+}
+
+#[test]
+fn several_programs_read_one_file_each_for_itself() {
+    let finished = rarog(&["run", HOT, VISITS, "--input", READINGS]).exits(0).says(&["hot: ", "visits: "]);
+    let alone = rarog(&["run", HOT, "--input", READINGS]).stdout;
+    assert_eq!(finished.stdout, alone, "clicks are not in this file");
+}
+
+#[test]
+fn imports_are_read_beside_the_program() {
+    let scratch = Scratch::new("import");
+    scratch.file("events.vpl", "event A:\n    v: int\n");
+    let program = scratch.file("main.vpl", "import \"events.vpl\"\nstream S = A\n    .where(v > 1)\n    .emit(v)\n");
+    let input = scratch.file("in.evt", "A { v: 1 }\nA { v: 2 }\n");
+    let finished = rarog(&["run", &program, "--input", &input]).exits(0);
+    assert_eq!(lines(&finished.stdout).len(), 1);
+    let lost = scratch.file("lost.vpl", "import \"event.vpl\"\nstream S = A\n    .emit(v)\n");
+    rarog(&["run", &lost, "--input", &input]).exits(1).says(&["E0218", "event.vpl"]);
+}
