@@ -4,6 +4,10 @@
 #[allow(dead_code, unused_imports)]
 mod args;
 mod generate;
+// Joins `run` with the rest of it.
+#[allow(dead_code)]
+#[path = "run/replay/mod.rs"]
+mod replay;
 
 use args::{Cli, Command};
 use clap::Parser;

@@ -81,12 +81,11 @@ type Spoilt = HashMap<usize, Vec<u8>>;
 
 /// The bytes as text. Parts (lines, messages) that are not UTF-8 are handed back, and have control characters for their
 /// non-ASCII bytes in the text: nothing in it can be a record then.
-fn utf8(bytes: Vec<u8>, parts: impl FnOnce(&[u8]) -> Vec<(usize, usize)>) -> (String, Spoilt) {
-    let mut bytes = match String::from_utf8(bytes) {
-        Ok(text) => return (text, Spoilt::new()),
-        Err(error) => error.into_bytes(),
-    };
-    let mut spoilt = Spoilt::new();
+fn utf8(bytes: &[u8], parts: impl FnOnce(&[u8]) -> Vec<(usize, usize)>) -> (Arc<str>, Spoilt) {
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        return (text.into(), Spoilt::new());
+    }
+    let (mut bytes, mut spoilt) = (bytes.to_vec(), Spoilt::new());
     for (start, end) in parts(&bytes) {
         let part = &mut bytes[start..end];
         if std::str::from_utf8(part).is_err() {
@@ -94,7 +93,7 @@ fn utf8(bytes: Vec<u8>, parts: impl FnOnce(&[u8]) -> Vec<(usize, usize)>) -> (St
             part.iter_mut().filter(|byte| !byte.is_ascii()).for_each(|byte| *byte = 1);
         }
     }
-    (String::from_utf8(bytes).expect("all parts are UTF-8 now"), spoilt)
+    (String::from_utf8(bytes).expect("all parts are UTF-8 now").into(), spoilt)
 }
 
 impl Decoder {
@@ -108,10 +107,9 @@ impl Decoder {
     ///
     /// # Panics
     /// Above [`CHUNK_BYTES`].
-    pub fn lines(&self, chunk: Chunk, bytes: Vec<u8>, baton: &Baton) -> Decoded {
+    pub fn lines(&self, chunk: Chunk, bytes: &[u8], baton: &Baton) -> Decoded {
         assert!(bytes.len() <= CHUNK_BYTES, "a chunk's spans have 31 bits");
         let (text, spoilt) = utf8(bytes, line_spans);
-        let text: Arc<str> = text.into();
         let Kept { mut scanner, expected } = self.lines.take(self.tables.inputs.len());
         let mut gather = Gather::new(&self.tables, &text, &expected, Arrival::Before(None), chunk.now);
         let refused = each_line(&mut scanner, &text, &self.tables, |_| None, &mut gather);
@@ -140,7 +138,7 @@ impl Decoder {
     ///
     /// # Panics
     /// Above [`CHUNK_BYTES`].
-    pub fn evt(&self, chunk: Chunk, bytes: Vec<u8>, batch: i64) -> Decoded {
+    pub fn evt(&self, chunk: Chunk, bytes: &[u8], batch: i64) -> Decoded {
         assert!(bytes.len() <= CHUNK_BYTES / 8, "a chunk's spans have 31 bits, and JSON takes more room");
         let (original, spoilt) = utf8(bytes, line_spans);
         let evt::Translated { text, lines, mut refused } =
@@ -167,16 +165,15 @@ impl Decoder {
     ///
     /// # Panics
     /// Above [`CHUNK_BYTES`].
-    pub fn messages(&self, chunk: Chunk, messages: Messages) -> Decoded {
+    pub fn messages(&self, chunk: Chunk, messages: &Messages) -> Decoded {
         assert!(messages.bytes.len() <= CHUNK_BYTES, "a chunk's spans have 31 bits");
         let Messages { bytes, messages } = messages;
         let spans = || messages.iter().map(|message| message.span).collect();
         let (text, spoilt) = utf8(bytes, |_| spans());
-        let text: Arc<str> = text.into();
         let Kept { mut scanner, expected } = self.messages.take(self.tables.inputs.len());
         let arrival = Arrival::At(chunk.now.unwrap_or_default());
         let mut gather = Gather::new(&self.tables, &text, &expected, arrival, chunk.now);
-        let refused = each_message(&mut scanner, &text, &messages, &self.tables, &mut gather);
+        let refused = each_message(&mut scanner, &text, messages, &self.tables, &mut gather);
         let dead = refused.into_iter().map(|refused| {
             let (start, end) = refused.span;
             let raw = spoilt.get(&start).map_or(&text.as_bytes()[start..end], Vec::as_slice);

@@ -44,6 +44,12 @@ impl Messages {
         self.messages.is_empty()
     }
 
+    /// Forgets them, and keeps the room.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.messages.clear();
+    }
+
     /// Bytes of all of them.
     pub fn bytes(&self) -> usize {
         self.bytes.len()

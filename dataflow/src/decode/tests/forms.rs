@@ -151,7 +151,7 @@ fn lines_without_a_time_have_that_of_the_line_before() {
         let decoder = &decoder;
         let work = chunks.iter().zip(batons).rev();
         let threads: Vec<_> = work
-            .map(|(text, baton)| scope.spawn(move || decoder.lines(Chunk::default(), text.as_bytes().to_vec(), &baton)))
+            .map(|(text, baton)| scope.spawn(move || decoder.lines(Chunk::default(), text.as_bytes(), &baton)))
             .collect();
         for ((thread, times), clocks) in threads.into_iter().rev().zip(expected).zip(clocks) {
             let decoded = thread.join().unwrap();
@@ -217,7 +217,7 @@ fn messages_have_a_topic_and_arrive() {
     messages.push(b"{\"i\":11,\"x\":\"\xff\"}", topic("A"));
     messages.push(b"[]", topic("A"));
     let chunk = Chunk { now: Some(now), source: 3, seq: 9, ..Chunk::default() };
-    let decoded = decoder.messages(chunk, messages);
+    let decoded = decoder.messages(chunk, &messages);
     let ints: Vec<_> = rows(decoded.inputs[0].as_ref()).concat();
     assert_eq!(ints, [1, 2, 3, 8, 10].map(Value::Int));
     let times = &decoded.inputs[0].as_ref().unwrap().time;
@@ -236,7 +236,7 @@ fn lines_of_evt_become_records() {
     let decoder =
         Decoder::new(&plan(&[Of::any("A", &["i", "field_0"]), Of::declared("D", &[("f", Type::Float)], &["f"])]));
     let input = b"# x\nA { i: 1 }\n@100 A(7)\nD { f: x }\n\nD { f: 2 }\nnonsense\n{\"type\":\"A\",\"i\":3,\"ts\":4}\n{\"i\":4}\n{\nA { i: \xff }\nBATCH 200\n{\"type\":\"A\",\"ts\":4}";
-    let decoded = decoder.evt(Chunk::default(), input.to_vec(), 0);
+    let decoded = decoder.evt(Chunk::default(), input, 0);
     let expected = [
         [Value::Int(1), Value::Null],
         [Value::Null, Value::Int(7)],

@@ -57,7 +57,7 @@ pub fn plan(inputs: &[Of]) -> Plan {
 }
 
 pub fn lines(decoder: &Decoder, text: &[u8]) -> Decoded {
-    decoder.lines(Chunk::default(), text.to_vec(), &baton())
+    decoder.lines(Chunk::default(), text, &baton())
 }
 
 pub fn baton() -> Baton {

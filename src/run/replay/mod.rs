@@ -1,0 +1,208 @@
+//! The intake of a replay: a file or standard input, cut into numbered chunks of whole lines.
+//!
+//! ```text
+//! file ──read──┐
+//!              ├─► Blocks ─► chunk n ─► (outside of the lock) decoder
+//! pipe ─thread─┘
+//! ```
+//! Files are read by whoever pulls. A pipe may go quiet, so a thread reads it, and what it has given is handed out as soon
+//! as nothing more is there. Invariant: the chunks, joined, are the input, but for what is behind the limit of an endless
+//! line; memory does not grow with the input.
+
+mod blocks;
+mod pipe;
+
+use crate::args::InputFormat;
+use blocks::Blocks;
+use pipe::{Given, Pipe};
+use rarog_dataflow::batch::Chunk;
+use rarog_dataflow::decode::{Baton, Decoder, Relay, batch_offset_behind};
+use rarog_dataflow::rt::{Decoded, Intake, Pulled};
+use rarog_lang::plan::Plan;
+use std::fs::File;
+use std::io::Read;
+use std::os::fd::AsFd;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// A file or standard input as an intake.
+pub struct Replay {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    decoder: Decoder,
+    format: InputFormat,
+    name: String,
+    /// Size of the input, if it has one.
+    total: Option<u64>,
+    read: AtomicU64,
+    state: Mutex<State>,
+    /// Buffers of chunks that have been decoded.
+    spare: Mutex<Vec<Vec<u8>>>,
+    failure: Mutex<Option<String>>,
+}
+
+struct State {
+    source: Source,
+    blocks: Blocks,
+    seq: u64,
+    /// The last chunk has been given.
+    ended: bool,
+    relay: Relay,
+    /// `.evt`: offset of the last BATCH so far, ns.
+    batch: i64,
+}
+
+enum Source {
+    File(File),
+    Pipe(Pipe),
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The file, and its size if it has one.
+fn open(input: &str) -> Result<(Source, Option<u64>), String> {
+    let failed = |error: std::io::Error| format!("cannot read {input}: {error}");
+    let file = match input {
+        "-" => File::from(std::io::stdin().as_fd().try_clone_to_owned().map_err(failed)?),
+        path => File::open(path).map_err(failed)?,
+    };
+    let metadata = file.metadata().map_err(failed)?;
+    if metadata.is_dir() {
+        return Err(format!("cannot read {input}: it is a directory"));
+    }
+    if metadata.is_file() {
+        return Ok((Source::File(file), Some(metadata.len())));
+    }
+    Ok((Source::Pipe(Pipe::new(file).map_err(failed)?), None))
+}
+
+impl Replay {
+    /// Opens a file, or standard input for `-`. `batch_rows`: so many lines per chunk, exactly.
+    pub fn open(
+        input: &str,
+        format: InputFormat,
+        plan: Arc<Plan>,
+        batch_rows: Option<usize>,
+    ) -> Result<Replay, String> {
+        let (source, total) = open(input)?;
+        let state = State {
+            source,
+            blocks: Blocks::new(batch_rows),
+            seq: 0,
+            ended: false,
+            relay: Relay::default(),
+            batch: 0,
+        };
+        let name = if input == "-" { "standard input".to_string() } else { input.to_string() };
+        let inner = Inner {
+            decoder: Decoder::new(&plan),
+            format,
+            name,
+            total,
+            read: AtomicU64::new(0),
+            state: Mutex::new(state),
+            spare: Mutex::new(Vec::new()),
+            failure: Mutex::new(None),
+        };
+        Ok(Replay { inner: Arc::new(inner) })
+    }
+
+    /// Why the input ended early, if it did.
+    pub fn failure(&self) -> Option<String> {
+        lock(&self.inner.failure).clone()
+    }
+
+    /// Bytes read so far, and of how many if that is known.
+    pub fn progress(&self) -> (u64, Option<u64>) {
+        (self.inner.read.load(Ordering::Relaxed), self.inner.total)
+    }
+}
+
+/// What reading gave.
+enum Got {
+    /// Lines, and whether they are the last.
+    Lines(Vec<u8>, bool),
+    /// Nothing at the moment.
+    Nothing,
+    Failed(std::io::Error),
+}
+
+impl Inner {
+    /// Reads until there is a chunk.
+    fn next(&self, state: &mut State) -> Got {
+        loop {
+            let quiet = match &state.source {
+                Source::File(_) => false,
+                Source::Pipe(pipe) => pipe.is_quiet(),
+            };
+            if let Some(lines) = state.blocks.cut(quiet, || lock(&self.spare).pop()) {
+                return Got::Lines(lines, state.blocks.is_empty());
+            }
+            let read = match &mut state.source {
+                Source::File(file) => match file.read(state.blocks.room()) {
+                    Ok(0) => state.blocks.end(),
+                    Ok(count) => state.blocks.filled(count),
+                    Err(error) if error.kind() == std::io::ErrorKind::Interrupted => 0,
+                    Err(error) => return Got::Failed(error),
+                },
+                Source::Pipe(pipe) => match pipe.take() {
+                    Given::Bytes(bytes) => state.blocks.push(&bytes),
+                    Given::Nothing => return Got::Nothing,
+                    Given::End => state.blocks.end(),
+                    Given::Failed(error) => return Got::Failed(error),
+                },
+            };
+            self.read.fetch_add(read as u64, Ordering::Relaxed);
+        }
+    }
+
+    fn decode(&self, chunk: Chunk, lines: Vec<u8>, baton: &Baton, batch: i64) -> Decoded {
+        let decoded = match self.format {
+            InputFormat::Jsonl => self.decoder.lines(chunk, &lines, baton),
+            InputFormat::Evt => self.decoder.evt(chunk, &lines, batch),
+        };
+        lock(&self.spare).push(lines);
+        decoded
+    }
+}
+
+impl Intake for Replay {
+    fn pull(&self) -> Pulled {
+        let mut state = lock(&self.inner.state);
+        if state.ended {
+            return Pulled::End;
+        }
+        let (lines, end) = match self.inner.next(&mut state) {
+            Got::Lines(lines, end) => (lines, end),
+            Got::Nothing => return Pulled::Pending,
+            Got::Failed(error) => {
+                state.ended = true;
+                *lock(&self.inner.failure) = Some(format!("cannot read {}: {error}", self.inner.name));
+                return Pulled::End;
+            }
+        };
+        state.ended = end;
+        let chunk = Chunk { seq: state.seq, end, ..Chunk::default() };
+        state.seq += 1;
+        let baton = state.relay.baton();
+        let batch = state.batch;
+        if self.inner.format == InputFormat::Evt {
+            state.batch = batch_offset_behind(&lines, batch);
+        }
+        let inner = self.inner.clone();
+        Pulled::Chunk(Box::new(move || inner.decode(chunk, lines, &baton, batch)))
+    }
+
+    fn on_data(&self, wake: Box<dyn Fn() + Send + Sync>) {
+        if let Source::Pipe(pipe) = &lock(&self.inner.state).source {
+            pipe.on_data(wake);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
