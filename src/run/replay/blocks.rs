@@ -144,7 +144,9 @@ mod tests {
     }
 
     fn lines(count: usize) -> Vec<u8> {
-        (0..count).flat_map(|line| format!("{{\"line\":{line},\"x\":\"{}\"}}\n", "y".repeat(line % 90)).into_bytes()).collect()
+        (0..count)
+            .flat_map(|line| format!("{{\"line\":{line},\"x\":\"{}\"}}\n", "y".repeat(line % 90)).into_bytes())
+            .collect()
     }
 
     #[test]

@@ -89,14 +89,8 @@ impl Replay {
         batch_rows: Option<usize>,
     ) -> Result<Replay, String> {
         let (source, total) = open(input)?;
-        let state = State {
-            source,
-            blocks: Blocks::new(batch_rows),
-            seq: 0,
-            ended: false,
-            relay: Relay::default(),
-            batch: 0,
-        };
+        let state =
+            State { source, blocks: Blocks::new(batch_rows), seq: 0, ended: false, relay: Relay::default(), batch: 0 };
         let name = if input == "-" { "standard input".to_string() } else { input.to_string() };
         let inner = Inner {
             decoder: Decoder::new(&plan),

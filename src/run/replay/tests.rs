@@ -83,7 +83,13 @@ fn the_records_are_the_same_for_every_cut() {
 #[test]
 fn chunks_decoded_out_of_order_by_threads_give_the_same() {
     let content: String = (0..200)
-        .map(|i| if i % 50 == 3 { format!("{{\"type\":\"A\",\"i\":{i},\"ts\":{i}}}\n") } else { format!("{{\"type\":\"A\",\"i\":{i}}}\n") })
+        .map(|i| {
+            if i % 50 == 3 {
+                format!("{{\"type\":\"A\",\"i\":{i},\"ts\":{i}}}\n")
+            } else {
+                format!("{{\"type\":\"A\",\"i\":{i}}}\n")
+            }
+        })
         .collect();
     let path = file("threads.jsonl", &content);
     let open = || Replay::open(path.to_str().unwrap(), InputFormat::Jsonl, plan(), Some(3)).unwrap();
@@ -97,7 +103,8 @@ fn chunks_decoded_out_of_order_by_threads_give_the_same() {
     let threads: Vec<_> = decodes.into_iter().rev().map(|decode| std::thread::spawn(decode)).collect();
     let mut chunks: Vec<Decoded> = threads.into_iter().map(|thread| thread.join().unwrap()).collect();
     chunks.sort_by_key(|decoded| decoded.chunk.seq);
-    let times: Vec<i64> = chunks.iter().flat_map(|decoded| decoded.inputs[0].iter().flat_map(|rows| rows.time.to_vec())).collect();
+    let times: Vec<i64> =
+        chunks.iter().flat_map(|decoded| decoded.inputs[0].iter().flat_map(|rows| rows.time.to_vec())).collect();
     assert_eq!(times, expected);
     std::fs::remove_file(path).unwrap();
 }
