@@ -11,9 +11,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 /// Kinds of other systems that are known and refused (E0904).
-const UNSUPPORTED_KINDS: [&str; 11] = [
-    "kafka", "nats", "database", "redis", "websocket", "pulsar", "kinesis", "amqp", "s3", "elasticsearch", "postgres",
-];
+const UNSUPPORTED_KINDS: [&str; 11] =
+    ["kafka", "nats", "database", "redis", "websocket", "pulsar", "kinesis", "amqp", "s3", "elasticsearch", "postgres"];
 
 /// What a parameter takes.
 #[derive(Clone, Copy)]
@@ -222,7 +221,8 @@ impl Expressions<'_> {
             self.report(Diagnostic::new("E0217", name.span, message));
         }
         let (what, help) = takes.what();
-        let value = self.asked(&name.name, &arg.value, what, help, |value| takes.accepts(value).then(|| value.clone()))?;
+        let value =
+            self.asked(&name.name, &arg.value, what, help, |value| takes.accepts(value).then(|| value.clone()))?;
         let old_protocol = &*name.name == "protocol" && value == Value::Str("3.1.1".into());
         if old_protocol || kind.not_run.contains(&&*name.name) {
             let message = format!("{} of {} connectors is not supported yet", name.name, kind.name);

@@ -249,7 +249,9 @@ impl Expressions<'_> {
     fn emission(&mut self, name: &Ident, args: &[Arg], scope: &mut dyn Scope) -> Stmt {
         if !self.frame.emits {
             let message = "emit can only be used in a function of .process";
-            self.report(Diagnostic::new("E0308", name.span, message).help("move it into a `fn`, and call that in .process"));
+            self.report(
+                Diagnostic::new("E0308", name.span, message).help("move it into a `fn`, and call that in .process"),
+            );
         }
         let mut names = HashSet::new();
         let mut items = Vec::new();

@@ -81,8 +81,7 @@ pub(super) fn resolve_all<'a>(
         .collect();
     let place = |(index, declaration): (usize, &Declaration<'a>)| (&*declaration.name().name, index);
     let event_places: HashMap<&str, usize> = declarations[..events.len()].iter().enumerate().map(place).collect();
-    let type_places: HashMap<&str, usize> =
-        declarations.iter().enumerate().skip(events.len()).map(place).collect();
+    let type_places: HashMap<&str, usize> = declarations.iter().enumerate().skip(events.len()).map(place).collect();
     let circling = parents_in_circles(&declarations[..events.len()], &event_places, problems);
     let uses: Vec<Vec<usize>> = (declarations.iter().enumerate())
         .map(|(index, declaration)| {
@@ -195,13 +194,7 @@ impl Resolved {
     }
 
     /// A type in a declaration that does not contain itself; else `Any`, but unknown names in it are reported.
-    fn resolve(
-        &self,
-        ty: &ast::TypeExpr,
-        whole: bool,
-        all: &[Declaration],
-        problems: &mut Problems,
-    ) -> (Type, bool) {
+    fn resolve(&self, ty: &ast::TypeExpr, whole: bool, all: &[Declaration], problems: &mut Problems) -> (Type, bool) {
         let names = || all.iter().map(|declaration| declaration.name().name.clone());
         let known = || names().chain(types::BUILTIN.iter().map(|name| Arc::from(*name))).collect();
         let named = |name: &str| {
@@ -215,11 +208,7 @@ impl Resolved {
     }
 
     fn record(&self, event: &Event) -> Type {
-        if event.complete {
-            Type::Record(event.name.name.clone(), event.fields.clone())
-        } else {
-            types::open_map()
-        }
+        if event.complete { Type::Record(event.name.name.clone(), event.fields.clone()) } else { types::open_map() }
     }
 
     fn unknown_parent(&self, parent: &Ident, all: &[Declaration], problems: &mut Problems) {

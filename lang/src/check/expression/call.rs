@@ -18,8 +18,20 @@ const UNSUPPORTED: [&str; 9] = ["now", "timestamp", "zip", "flatten", "format", 
 
 /// Aggregate functions that are not functions of single values, too.
 const ONLY_AGGREGATES: [&str; 14] = [
-    "count", "variance", "stddev", "ema", "count_distinct", "distinct_count", "distinct", "collect", "top_k",
-    "percentile", "median", "p50", "p95", "p99",
+    "count",
+    "variance",
+    "stddev",
+    "ema",
+    "count_distinct",
+    "distinct_count",
+    "distinct",
+    "collect",
+    "top_k",
+    "percentile",
+    "median",
+    "p50",
+    "p95",
+    "p99",
 ];
 
 impl Expressions<'_> {

@@ -89,8 +89,7 @@ impl Expressions<'_> {
         let refusals = self.refusals();
         let found = self.check(value, scope);
         if self.refusals() == refusals {
-            let message =
-                format!("{} takes a function x => … for f, found {}", callee.name, types::name(&found.ty));
+            let message = format!("{} takes a function x => … for f, found {}", callee.name, types::name(&found.ty));
             self.report(Diagnostic::new("E0301", callee.span, message));
         }
     }

@@ -27,8 +27,7 @@ impl Expressions<'_> {
                 Some(ty) => ty.clone(),
                 None => {
                     let known = fields.iter().map(|(field, _)| &**field);
-                    let problem =
-                        Diagnostic::new("E0206", name.span, format!("{record} has no field {}", name.name));
+                    let problem = Diagnostic::new("E0206", name.span, format!("{record} has no field {}", name.name));
                     let problem = match did_you_mean(&name.name, known) {
                         Some(help) => problem.help(help),
                         None => problem,
@@ -40,7 +39,10 @@ impl Expressions<'_> {
             other => {
                 let message = format!("{} has no field {}", types::name(other), name.name);
                 let problem = Diagnostic::new("E0206", name.span, message);
-                self.report(problem.help(format!("only maps, structs and events have fields; for a function write `{}(…)`", name.name)));
+                self.report(problem.help(format!(
+                    "only maps, structs and events have fields; for a function write `{}(…)`",
+                    name.name
+                )));
                 return Found::Value(self.refused());
             }
         };

@@ -63,7 +63,14 @@ impl Expressions<'_> {
     }
 
     /// `and`, `or`
-    pub(super) fn logic(&mut self, and: bool, symbol: Span, left: Typed, right: &AstExpr, scope: &mut dyn Scope) -> Typed {
+    pub(super) fn logic(
+        &mut self,
+        and: bool,
+        symbol: Span,
+        left: Typed,
+        right: &AstExpr,
+        scope: &mut dyn Scope,
+    ) -> Typed {
         let right = self.check(right, scope);
         let fits = |typed: &Typed| types::is_unknown(&typed.ty) || typed.ty == Type::Bool;
         if !fits(&left) || !fits(&right) {
@@ -161,8 +168,7 @@ impl Expressions<'_> {
 
     /// E0301 for an operator.
     pub(super) fn not_applicable(&mut self, symbol: Span, operator: &str, left: &Type, right: &Type) {
-        let message =
-            format!("`{operator}` cannot be applied to {} and {}", types::name(left), types::name(right));
+        let message = format!("`{operator}` cannot be applied to {} and {}", types::name(left), types::name(right));
         let problem = Diagnostic::new("E0301", symbol, message);
         let kinds = [left, right].map(types::kind);
         let help = if operator == "+" && kinds.contains(&Some(Kind::Str)) {
@@ -199,18 +205,14 @@ fn binary_type(op: BinOp, left: &Type, right: &Type) -> Option<Type> {
     match op {
         BinOp::Eq | BinOp::Ne => (a.is_none() || b.is_none() || a == b).then_some(Type::Bool),
         BinOp::Lt | BinOp::Le | BinOp::Gt | BinOp::Ge => {
-            let ordered = |kind: Option<Kind>| {
-                !matches!(kind, Some(Kind::Bool | Kind::Array | Kind::Map))
-            };
+            let ordered = |kind: Option<Kind>| !matches!(kind, Some(Kind::Bool | Kind::Array | Kind::Map));
             (ordered(a) && ordered(b) && (a.is_none() || b.is_none() || a == b)).then_some(Type::Bool)
         }
         BinOp::BitOr | BinOp::BitXor | BinOp::BitAnd | BinOp::Shl | BinOp::Shr => {
             let fits = |ty: &Type| types::is_unknown(ty) || *ty == Type::Int;
             (fits(left) && fits(right)).then_some(Type::Int)
         }
-        BinOp::Add | BinOp::Sub | BinOp::Mul | BinOp::Div | BinOp::Rem | BinOp::Pow => {
-            arithmetic_type(op, left, right)
-        }
+        BinOp::Add | BinOp::Sub | BinOp::Mul | BinOp::Div | BinOp::Rem | BinOp::Pow => arithmetic_type(op, left, right),
     }
 }
 
