@@ -104,7 +104,7 @@ impl AddressError {
 }
 
 /// Quality of service of a subscription or a publish.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Qos {
     /// QoS 0: nothing is acknowledged; what is on its way when a connection ends is lost.
     AtMostOnce,
@@ -171,10 +171,8 @@ impl fmt::Debug for MqttConfig {
 pub struct SourceConfig {
     /// The connection.
     pub mqtt: MqttConfig,
-    /// Topic filters to subscribe.
-    pub topics: Vec<String>,
-    /// Quality of service asked for.
-    pub qos: Qos,
+    /// Topic filters to subscribe, with the quality of service asked for.
+    pub topics: Vec<(String, Qos)>,
     /// How long the broker keeps the session while nobody is connected.
     pub session_expiry: Duration,
     /// How many un-acknowledged messages the broker may send.
@@ -186,11 +184,10 @@ pub struct SourceConfig {
 
 impl SourceConfig {
     /// A source with the defaults: QoS 1, session expiry 1 h, receive maximum 65 535, 64 MiB inbox.
-    pub fn new(mqtt: MqttConfig, topics: Vec<String>) -> Self {
+    pub fn new(mqtt: MqttConfig, topics: impl IntoIterator<Item = String>) -> Self {
         Self {
             mqtt,
-            topics,
-            qos: Qos::AtLeastOnce,
+            topics: topics.into_iter().map(|topic| (topic, Qos::AtLeastOnce)).collect(),
             session_expiry: Duration::from_secs(3600),
             receive_maximum: u16::MAX,
             inbox_limit_bytes: 64 * 1024 * 1024,

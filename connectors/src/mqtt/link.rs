@@ -5,7 +5,7 @@
 //! order and forget it when the session is gone. Its `poll` is never cancelled while the
 //! connection is to go on (requests would vanish), and never called again after an error.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -102,7 +102,7 @@ pub(crate) trait Session: Send + 'static {
 pub(crate) struct Link {
     pub(crate) status: Arc<Status>,
     abort: Arc<Notify>,
-    thread: Option<JoinHandle<()>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Link {
@@ -139,14 +139,14 @@ impl Link {
                 runtime.shutdown_background();
             })
             .map_err(failed)?;
-        Ok(Self { status, abort, thread: Some(thread) })
+        Ok(Self { status, abort, thread: Mutex::new(Some(thread)) })
     }
 
     /// Waits for the end that was asked for, then cuts the connection and joins the thread.
-    pub(crate) fn finish(&mut self, deadline: Instant) -> LinkState {
+    pub(crate) fn finish(&self, deadline: Instant) -> LinkState {
         self.status.wait(deadline, LinkState::is_final);
         self.abort.notify_one();
-        if let Some(thread) = self.thread.take() {
+        if let Some(thread) = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take() {
             // A panic of the thread leaves nothing to clean up: its connection is gone.
             drop(thread.join());
         }
@@ -157,9 +157,7 @@ impl Link {
 
 impl Drop for Link {
     fn drop(&mut self) {
-        if self.thread.is_some() {
-            self.finish(Instant::now());
-        }
+        self.finish(Instant::now());
     }
 }
 

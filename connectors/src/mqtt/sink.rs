@@ -99,18 +99,47 @@ impl MqttSink {
         taken
     }
 
+    /// Takes outputs also over the limit: for callers who must not wait, and who take in nothing more themselves until
+    /// [`MqttSink::has_room`] says so. Gives the outputs that cannot be published, with the reason.
+    pub fn send_over<'o>(&self, outputs: &'o [Output]) -> Vec<(&'o Output, SendError)> {
+        let mut inner = self.shared.lock();
+        if let Err(error) = self.usable(&inner) {
+            return outputs.iter().map(|output| (output, error.clone())).collect();
+        }
+        let refused = outputs.iter().filter_map(|output| match inner.window.push_over(output) {
+            Ok(_) => {
+                inner.counters.taken += 1;
+                None
+            }
+            Err(error) => Some((output, error)),
+        });
+        let refused = refused.collect();
+        drop(inner);
+        self.shared.feed.notify_one();
+        refused
+    }
+
+    /// Is the list of unconfirmed outputs below its limits?
+    pub fn has_room(&self) -> bool {
+        self.shared.lock().window.has_room()
+    }
+
     fn take(&self, inner: &mut Inner, output: &Output) -> Result<Ticket, SendError> {
+        self.usable(inner)?;
+        let ticket = inner.window.push(output)?;
+        inner.counters.taken += 1;
+        Ok(ticket)
+    }
+
+    fn usable(&self, inner: &Inner) -> Result<(), SendError> {
         if inner.closing {
             return Err(SendError::Closed);
         }
         match self.link.status.get() {
-            LinkState::Failed(error) => return Err(SendError::Ended(error)),
-            LinkState::Closed => return Err(SendError::Closed),
-            _ => {}
+            LinkState::Failed(error) => Err(SendError::Ended(error)),
+            LinkState::Closed => Err(SendError::Closed),
+            _ => Ok(()),
         }
-        let ticket = inner.window.push(output)?;
-        inner.counters.taken += 1;
-        Ok(ticket)
     }
 
     /// Waits until every output taken so far is confirmed or failed; false at the deadline, or if
@@ -147,7 +176,7 @@ impl MqttSink {
 
     /// Takes no more, waits for the confirmation of what was taken, and disconnects; cuts the
     /// connection at the deadline.
-    pub fn close(mut self, timeout: Duration) -> CloseReport {
+    pub fn close(&self, timeout: Duration) -> CloseReport {
         let deadline = Instant::now() + timeout;
         self.shared.lock().closing = true;
         self.shared.moved.notify_all();

@@ -69,7 +69,8 @@ impl MqttSource {
         if config.topics.is_empty() {
             return Err(MqttError::Config("a source needs at least one topic".into()));
         }
-        if let Some(bad) = config.topics.iter().find(|t| !valid_filter(t) || t.contains('\0')) {
+        let usable = |topic: &str| valid_filter(topic) && !topic.contains('\0');
+        if let Some((bad, _)) = config.topics.iter().find(|(topic, _)| !usable(topic)) {
             return Err(MqttError::Config(format!("`{bad}` is not a topic filter")));
         }
         let status = Arc::new(Status::new(on_state));
@@ -157,7 +158,7 @@ impl MqttSource {
 
     /// Sends the acknowledgements that are due and disconnects; cuts the connection at the
     /// deadline. The session stays at the broker.
-    pub fn close(mut self, timeout: Duration) -> LinkState {
+    pub fn close(&self, timeout: Duration) -> LinkState {
         let connected = matches!(self.state(), LinkState::Connected { .. });
         {
             let mut inner = self.shared.lock();
@@ -299,8 +300,8 @@ impl Session for SourceSession {
 
 impl SourceSession {
     fn filters(&self) -> Vec<Filter> {
-        let filter = |topic: &String| {
-            let mut filter = Filter::new(topic.as_str(), self.config.qos.wire());
+        let filter = |(topic, qos): &(String, Qos)| {
+            let mut filter = Filter::new(topic.as_str(), qos.wire());
             // Retained messages come with a new subscription only, not with each reconnect.
             filter.retain_forward_rule = RetainForwardRule::OnNewSubscribe;
             filter

@@ -182,6 +182,11 @@ impl Window {
         open.filter(|(slot, _)| slot.state != State::Finished).map(|(_, t)| Ticket(t)).collect()
     }
 
+    /// Is the list below its limits?
+    pub(crate) fn has_room(&self) -> bool {
+        self.slots.len() < self.limit && self.bytes < self.limit_bytes
+    }
+
     /// Takes an output, or refuses it. One output is always taken by an empty list.
     pub(crate) fn push(&mut self, output: &Output) -> Result<Ticket, SendError> {
         output.check()?;
@@ -189,6 +194,12 @@ impl Window {
         if full && !self.slots.is_empty() {
             return Err(SendError::Full);
         }
+        self.push_over(output)
+    }
+
+    /// Takes an output whether there is room or not.
+    pub(crate) fn push_over(&mut self, output: &Output) -> Result<Ticket, SendError> {
+        output.check()?;
         self.bytes += output.cost();
         let ticket = self.base + self.slots.len() as u64;
         self.slots.push_back(Slot { output: Some(output.clone()), state: State::Waiting, refusals: 0 });

@@ -10,6 +10,7 @@
 //! Invariant: what a [`Publisher`] says is confirmed, the broker has taken; what an [`Observer`] has not got, the broker has
 //! not delivered to its persistent session.
 
+pub mod bench;
 pub mod broker;
 pub mod observer;
 pub mod process;

@@ -1,0 +1,186 @@
+//! The id of an output: the user property `rarog-id`, the same whenever the same cause is processed again.
+//!
+//! ```text
+//! id = hash128(pipeline, incarnation, cause, output node, index among the outputs of that cause and node)
+//! ```
+//! Pure. Invariant: an id depends on nothing but these, in particular not on where chunks were cut, on the number of
+//! workers or on the process.
+
+use rarog_lang::plan::NodeId;
+
+/// 128 bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Id(pub u64, pub u64);
+
+impl Id {
+    /// 32 hexadecimal digits.
+    pub fn text(self) -> String {
+        format!("{:016x}{:016x}", self.0, self.1)
+    }
+}
+
+/// Who puts out: one program under one name. A run that forgets its session is a new incarnation, because the broker then
+/// gives the same packet ids to other messages.
+#[derive(Debug, Clone, Copy)]
+pub struct Identity(Id);
+
+/// What an output comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause<'m> {
+    /// A message: two with equal payloads under a reused packet id are the same.
+    Message {
+        /// Its topic.
+        topic: &'m str,
+        /// Packet id, not 0.
+        packet_id: u16,
+        /// Its bytes.
+        payload: &'m [u8],
+    },
+    /// A record of a source with positions.
+    Position {
+        /// Index of the source.
+        source: u32,
+        /// Number of the record.
+        position: u64,
+    },
+    /// The result of a window.
+    Window {
+        /// Hash of its key.
+        key: u64,
+        /// Its end, ns.
+        end: i64,
+    },
+    /// A timer's record.
+    Timer {
+        /// Its time, ns.
+        time: i64,
+    },
+    /// Nothing that could come again.
+    Once(u64),
+}
+
+impl Identity {
+    /// The identity of a run.
+    pub fn new(name: &str, incarnation: u64) -> Identity {
+        let pipeline = hash(name.as_bytes(), 0);
+        Identity(mix(&[pipeline.0, pipeline.1, incarnation]))
+    }
+
+    /// The identity of a cause, to be taken once for all its outputs.
+    pub fn cause(self, cause: Cause<'_>) -> Id {
+        let own = |kind: u64, a: u64, b: u64| mix(&[self.0.0, self.0.1, kind, a, b]);
+        match cause {
+            Cause::Message { topic, packet_id, payload } => {
+                let (topic, payload) = (hash(topic.as_bytes(), 0), hash(payload, 0));
+                mix(&[self.0.0, self.0.1, 1, u64::from(packet_id), topic.0, topic.1, payload.0, payload.1])
+            }
+            Cause::Position { source, position } => own(2, u64::from(source), position),
+            Cause::Window { key, end } => own(3, key, end.cast_unsigned()),
+            Cause::Timer { time } => own(4, time.cast_unsigned(), 0),
+            Cause::Once(number) => own(5, number, 0),
+        }
+    }
+}
+
+/// The id of output `index` of a cause at a node.
+pub fn output(cause: Id, node: NodeId, index: u64) -> Id {
+    mix(&[cause.0, cause.1, u64::from(node), index])
+}
+
+/// Hashes numbers.
+fn mix(numbers: &[u64]) -> Id {
+    let mut bytes = [0; 64];
+    for (chunk, number) in bytes.chunks_exact_mut(8).zip(numbers) {
+        chunk.copy_from_slice(&number.to_le_bytes());
+    }
+    hash(&bytes[..numbers.len() * 8], 0)
+}
+
+const C1: u64 = 0x87c3_7b91_1142_53d5;
+const C2: u64 = 0x4cf5_ad43_2745_937f;
+
+/// MurmurHash3, x64, 128 bits: stable over versions and machines, which the hashers of Rust's maps are not.
+fn hash(bytes: &[u8], seed: u64) -> Id {
+    let (mut h1, mut h2) = (seed, seed);
+    let mut blocks = bytes.chunks_exact(16);
+    for block in &mut blocks {
+        h1 ^= first(word(&block[..8]));
+        h1 = h1.rotate_left(27).wrapping_add(h2).wrapping_mul(5).wrapping_add(0x52dc_e729);
+        h2 ^= second(word(&block[8..]));
+        h2 = h2.rotate_left(31).wrapping_add(h1).wrapping_mul(5).wrapping_add(0x3849_5ab5);
+    }
+    let tail = blocks.remainder();
+    h2 ^= second(word(tail.get(8..).unwrap_or_default()));
+    h1 ^= first(word(&tail[..tail.len().min(8)]));
+    let length = bytes.len() as u64;
+    (h1, h2) = (h1 ^ length, h2 ^ length);
+    h1 = h1.wrapping_add(h2);
+    h2 = h2.wrapping_add(h1);
+    (h1, h2) = (finish(h1), finish(h2));
+    h1 = h1.wrapping_add(h2);
+    Id(h1, h2.wrapping_add(h1))
+}
+
+fn first(word: u64) -> u64 {
+    word.wrapping_mul(C1).rotate_left(31).wrapping_mul(C2)
+}
+
+fn second(word: u64) -> u64 {
+    word.wrapping_mul(C2).rotate_left(33).wrapping_mul(C1)
+}
+
+fn finish(mut h: u64) -> u64 {
+    for factor in [0xff51_afd7_ed55_8ccd, 0xc4ce_b9fe_1a85_ec53] {
+        h = (h ^ (h >> 33)).wrapping_mul(factor);
+    }
+    h ^ (h >> 33)
+}
+
+/// Up to eight bytes, little-endian.
+fn word(bytes: &[u8]) -> u64 {
+    let mut word = [0; 8];
+    word[..bytes.len()].copy_from_slice(bytes);
+    u64::from_le_bytes(word)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hash_is_murmur3() {
+        // From the reference implementation (MurmurHash3_x64_128, seed 0).
+        assert_eq!(hash(b"", 0), Id(0, 0));
+        assert_eq!(hash(b"hello", 0), Id(0xcbd8_a7b3_41bd_9b02, 0x5b1e_906a_48ae_1d19));
+        assert_eq!(
+            hash(b"The quick brown fox jumps over the lazy dog", 0),
+            Id(0xe34b_bc7b_bc07_1b6c, 0x7a43_3ca9_c49a_9347)
+        );
+    }
+
+    #[test]
+    fn everything_that_an_id_is_made_of_counts() {
+        let run = Identity::new("a", 0);
+        let message = |topic, packet_id, payload| Cause::Message { topic, packet_id, payload };
+        let causes = [
+            message("t", 1, b"x".as_slice()),
+            message("t", 2, b"x"),
+            message("t", 1, b"y"),
+            message("u", 1, b"x"),
+            Cause::Position { source: 0, position: 1 },
+            Cause::Position { source: 1, position: 0 },
+            Cause::Window { key: 0, end: 1 },
+            Cause::Window { key: 1, end: 0 },
+            Cause::Timer { time: 1 },
+            Cause::Once(1),
+        ];
+        let runs = [run, Identity::new("b", 0), Identity::new("a", 1)];
+        let causes = runs.iter().flat_map(|run| causes.map(|cause| run.cause(cause)));
+        let ids = causes.flat_map(|cause| [(0, 0), (0, 1), (1, 0)].map(|(node, index)| output(cause, node, index)));
+        let ids: Vec<Id> = ids.collect();
+        let distinct: std::collections::HashSet<Id> = ids.iter().copied().collect();
+        assert_eq!((ids.len(), distinct.len()), (90, 90));
+        assert_eq!(run.cause(message("t", 1, b"x")), Identity::new("a", 0).cause(message("t", 1, b"x")));
+        assert_eq!(Id(1, 0xab).text(), "000000000000000100000000000000ab");
+    }
+}

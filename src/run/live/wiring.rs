@@ -1,0 +1,439 @@
+//! From a plan to the ends that a live run opens: which connections, for which subscriptions and outputs.
+//!
+//! ```text
+//!  .from(C, topic: "a")  ─┐                    connection rarog-NAME-C-src: a, b
+//!  .from(C, topic: "b")  ─┴─> source 0, 1 ──>
+//!  .to(C) … .to(C)       ───> one connection rarog-NAME-C-out
+//! ```
+//! Pure. Subscriptions of one connector share a connection; those of the same filter are one source, because they see the
+//! same records: the plan that runs names it for all of them.
+
+use super::params::Params;
+use rarog_connectors::client_id::{End, for_run};
+use rarog_connectors::generator::GeneratorConfig;
+use rarog_connectors::mqtt::{Address, MqttConfig, Qos, SinkConfig, SourceConfig};
+use rarog_lang::plan::{Connector, NodeId, Op, Plan, Subscription};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The topic of a `.from` that names none.
+const DEFAULT_TOPIC: &str = "varpulis/events/#";
+/// A source that says nothing for this long does not count.
+const DEFAULT_IDLE: Duration = Duration::from_secs(10);
+
+/// Form of lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LineFormat {
+    /// `.evt`
+    Evt,
+    /// JSON lines
+    Jsonl,
+}
+
+/// A subscription within a connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Route {
+    /// MQTT topic filter.
+    pub filter: String,
+    /// The source that its messages belong to.
+    pub source: u32,
+}
+
+/// Where records come in.
+#[derive(Debug, Clone)]
+pub enum Inlet {
+    /// One connection to a broker.
+    Mqtt {
+        /// Its configuration.
+        config: SourceConfig,
+        /// Its subscriptions.
+        routes: Vec<Route>,
+    },
+    /// A file, or standard input for `-`.
+    File {
+        /// Path.
+        path: PathBuf,
+        /// Form of its lines.
+        format: LineFormat,
+        /// The source that its records belong to.
+        source: u32,
+    },
+    /// Generated readings.
+    Generator {
+        /// What to generate.
+        config: GeneratorConfig,
+        /// The source that its records belong to.
+        source: u32,
+    },
+}
+
+/// Where records go out.
+#[derive(Debug, Clone)]
+pub enum Outlet {
+    /// One connection to a broker.
+    Mqtt(SinkConfig),
+    /// A file that is appended to.
+    File(PathBuf),
+    /// Standard output.
+    Stdout,
+}
+
+/// How a `Send` node sends.
+#[derive(Debug, Clone)]
+pub struct Sending {
+    /// Index of its outlet.
+    pub outlet: usize,
+    /// Topic.
+    pub topic: Arc<str>,
+    /// Quality of service.
+    pub qos: Qos,
+    /// Whether the broker keeps it for later subscribers.
+    pub retain: bool,
+}
+
+/// The ends of a program.
+#[derive(Debug)]
+pub struct Wiring {
+    /// The plan with one name for subscriptions that see the same records.
+    pub plan: Arc<Plan>,
+    /// Where records come in.
+    pub inlets: Vec<Inlet>,
+    /// Where records go out.
+    pub outlets: Vec<Outlet>,
+    /// How each node sends, by node.
+    pub sending: Vec<Option<Sending>>,
+    /// For each source: how long it may be silent and still count.
+    pub idle: Vec<Duration>,
+    /// What the user should know.
+    pub warnings: Vec<String>,
+}
+
+/// Finds out what a program opens under a name.
+pub fn wire(name: &str, plan: &Plan) -> Result<Wiring, String> {
+    let mut wiring = Wiring {
+        plan: Arc::new(Plan::default()),
+        inlets: Vec::new(),
+        outlets: Vec::new(),
+        sending: vec![None; plan.nodes.len()],
+        idle: Vec::new(),
+        warnings: Vec::new(),
+    };
+    let mut same = Vec::with_capacity(plan.subscriptions.len());
+    for subscription in &plan.subscriptions {
+        same.push(wiring.subscribe(name, plan, subscription)?);
+    }
+    for (node, what) in plan.nodes.iter().enumerate() {
+        if let Op::Send { connector, params, .. } = &what.op {
+            let connector = &plan.connectors[*connector as usize];
+            let params = Params { connector: &connector.name, call: params, own: &connector.params };
+            wiring.send(name, connector, params, node as NodeId)?;
+        }
+    }
+    let mut named = plan.clone();
+    for input in &mut named.inputs {
+        input.subscriptions.iter_mut().for_each(|of| *of = same[*of as usize]);
+        input.subscriptions.sort_unstable();
+        input.subscriptions.dedup();
+    }
+    wiring.plan = Arc::new(named);
+    Ok(wiring)
+}
+
+impl Wiring {
+    /// Adds a subscription; the source that its records belong to.
+    fn subscribe(&mut self, name: &str, plan: &Plan, of: &Subscription) -> Result<u32, String> {
+        let next = self.idle.len() as u32;
+        let connector = &plan.connectors[of.connector as usize];
+        let params = Params { connector: &connector.name, call: &of.params, own: &connector.params };
+        let source = match &*connector.kind {
+            "mqtt" => self.subscribe_mqtt(name, connector, params, next)?,
+            "file" | "stdin" => {
+                let (path, format) = (self::path(connector, params)?, line_format(params)?);
+                let by_name = path.extension().is_some_and(|extension| extension == "evt");
+                let format = format.unwrap_or(if by_name { LineFormat::Evt } else { LineFormat::Jsonl });
+                self.add_file(path, format, next)
+            }
+            "generator" => {
+                self.inlets.push(Inlet::Generator { config: generator(params)?, source: next });
+                next
+            }
+            kind => return Err(format!("connector {}: records cannot come in from {kind}", connector.name)),
+        };
+        let idle = of.idle.map_or(DEFAULT_IDLE, |ns| Duration::from_nanos(ns.unsigned_abs()));
+        match self.idle.get_mut(source as usize) {
+            Some(of_source) => *of_source = idle.max(*of_source),
+            None => self.idle.push(idle),
+        }
+        Ok(source)
+    }
+
+    fn subscribe_mqtt(
+        &mut self,
+        name: &str,
+        connector: &Connector,
+        params: Params<'_>,
+        source: u32,
+    ) -> Result<u32, String> {
+        let filter = params.text("topic")?.unwrap_or_else(|| DEFAULT_TOPIC.into());
+        let qos = self.qos(connector, params, "messages that are on their way when a connection breaks are lost")?;
+        let mqtt = mqtt(name, connector, params, End::Source)?;
+        let expiry = params.duration("session_expiry")?;
+        let found = self.inlets.iter_mut().find_map(|inlet| match inlet {
+            Inlet::Mqtt { config, routes } if config.mqtt.client_id == mqtt.client_id => Some((config, routes)),
+            _ => None,
+        });
+        let Some((config, routes)) = found else {
+            let mut config = SourceConfig::new(mqtt, []);
+            config.topics.push((filter.clone(), qos));
+            config.session_expiry = expiry.unwrap_or(config.session_expiry);
+            self.inlets.push(Inlet::Mqtt { config, routes: vec![Route { filter, source }] });
+            return Ok(source);
+        };
+        config.session_expiry = expiry.map_or(config.session_expiry, |expiry| expiry.max(config.session_expiry));
+        if let Some(index) = routes.iter().position(|route| route.filter == filter) {
+            // One filter has one quality of service at the broker: the better one.
+            let of_filter = &mut config.topics[index].1;
+            *of_filter = qos.max(*of_filter);
+            return Ok(routes[index].source);
+        }
+        config.topics.push((filter.clone(), qos));
+        routes.push(Route { filter, source });
+        Ok(source)
+    }
+
+    fn add_file(&mut self, path: PathBuf, format: LineFormat, source: u32) -> u32 {
+        let same = self.inlets.iter().find_map(|inlet| match inlet {
+            Inlet::File { path: other, source, .. } if *other == path => Some(*source),
+            _ => None,
+        });
+        same.unwrap_or_else(|| {
+            self.inlets.push(Inlet::File { path, format, source });
+            source
+        })
+    }
+
+    fn send(&mut self, name: &str, connector: &Connector, params: Params<'_>, node: NodeId) -> Result<(), String> {
+        let (outlet, qos) = match &*connector.kind {
+            "mqtt" => {
+                let qos = self.qos(connector, params, "outputs that are on their way when a connection breaks are lost")?;
+                let mqtt = mqtt(name, connector, params, End::Sink)?;
+                (Outlet::Mqtt(SinkConfig::new(mqtt)), qos)
+            }
+            "file" => (Outlet::File(path(connector, params)?), Qos::default()),
+            "stdout" | "console" => (Outlet::Stdout, Qos::default()),
+            kind => return Err(format!("connector {}: this build cannot send to {kind}", connector.name)),
+        };
+        if !matches!(outlet, Outlet::Mqtt(_)) && line_format(params)? == Some(LineFormat::Evt) {
+            return Err(format!("connector {}: records are written as JSON lines, not as evt", connector.name));
+        }
+        let same = |other: &Outlet| match (other, &outlet) {
+            (Outlet::Mqtt(a), Outlet::Mqtt(b)) => a.mqtt.client_id == b.mqtt.client_id,
+            (Outlet::File(a), Outlet::File(b)) => a == b,
+            (Outlet::Stdout, Outlet::Stdout) => true,
+            _ => false,
+        };
+        let index = self.outlets.iter().position(same).unwrap_or_else(|| {
+            self.outlets.push(outlet);
+            self.outlets.len() - 1
+        });
+        let topic = params.text("topic")?.unwrap_or_else(|| format!("{}-output", connector.name));
+        if matches!(self.outlets[index], Outlet::Mqtt(_)) && topic.contains(['+', '#', '\0']) {
+            return Err(format!("connector {}: records cannot be sent to `{topic}`, which is a filter", connector.name));
+        }
+        let retain = params.flag("retain")?;
+        self.sending[node as usize] = Some(Sending { outlet: index, topic: topic.into(), qos, retain });
+        Ok(())
+    }
+
+    fn qos(&mut self, connector: &Connector, params: Params<'_>, cost: &str) -> Result<Qos, String> {
+        let mut warn = |text: String| {
+            if !self.warnings.contains(&text) {
+                self.warnings.push(text);
+            }
+        };
+        Ok(match params.int("qos", 0, 2)? {
+            Some(0) => {
+                warn(format!("connector {}: with qos 0 {cost}", connector.name));
+                Qos::AtMostOnce
+            }
+            Some(2) => {
+                warn(format!("connector {}: qos 2 is used as qos 1; repeats carry the same rarog-id", connector.name));
+                Qos::AtLeastOnce
+            }
+            _ => Qos::AtLeastOnce,
+        })
+    }
+}
+
+fn mqtt(name: &str, connector: &Connector, params: Params<'_>, end: End) -> Result<MqttConfig, String> {
+    let of_connector = |text: String| format!("connector {}: {text}", connector.name);
+    let port = params.int("port", 1, i64::from(u16::MAX))?.unwrap_or(1883) as u16;
+    let names = ["host", "url", "brokers", "servers"];
+    let given = names.iter().map(|name| params.list(name)).collect::<Result<Vec<_>, _>>()?;
+    let given = given.into_iter().flatten().next();
+    let addresses = given.ok_or_else(|| of_connector("give the broker as host, url, brokers or servers".into()))?;
+    let addresses = Address::parse_list(&addresses, port).map_err(|error| of_connector(error.to_string()))?;
+    if params.flag("tls")? || params.text("ca_file")?.is_some() {
+        return Err(of_connector("this build has no TLS".into()));
+    }
+    match params.text("protocol")?.as_deref() {
+        None | Some("5" | "5.0") => {}
+        Some(other) => return Err(of_connector(format!("protocol {other} is not supported; brokers must speak 5"))),
+    }
+    let prefix = params.text("client_id")?.unwrap_or_default();
+    let prefix = if prefix.is_empty() { prefix } else { format!("{prefix}-") };
+    let addresses_first = addresses.first().cloned().ok_or_else(|| of_connector("no address".into()))?;
+    let mut config = MqttConfig::new(addresses_first, for_run(&prefix, name, &connector.name, end));
+    config.addresses = addresses;
+    config.username = params.text("username")?;
+    config.password = params.text("password")?;
+    config.keep_alive = params.duration("keep_alive")?.unwrap_or(config.keep_alive);
+    Ok(config)
+}
+
+fn path(connector: &Connector, params: Params<'_>) -> Result<PathBuf, String> {
+    if &*connector.kind == "stdin" {
+        return Ok("-".into());
+    }
+    let path = params.text("path")?;
+    path.map(PathBuf::from).ok_or_else(|| format!("connector {}: the path is missing", connector.name))
+}
+
+fn line_format(params: Params<'_>) -> Result<Option<LineFormat>, String> {
+    match params.text("format")?.as_deref() {
+        None => Ok(None),
+        Some("evt") => Ok(Some(LineFormat::Evt)),
+        Some("json" | "jsonl" | "ndjson") => Ok(Some(LineFormat::Jsonl)),
+        Some(other) => Err(format!("connector {}: format {other} is not known; use jsonl or evt", params.connector)),
+    }
+}
+
+fn generator(params: Params<'_>) -> Result<GeneratorConfig, String> {
+    let number = |name: &str| params.int(name, 0, i64::MAX).map(|number| number.map(i64::unsigned_abs));
+    let default = GeneratorConfig::default();
+    Ok(GeneratorConfig {
+        rate: params.number("rate")?.unwrap_or(default.rate),
+        count: number("count")?,
+        keys: number("keys")?.unwrap_or(default.keys),
+        seed: number("seed")?.unwrap_or(default.seed),
+        interval: params.duration("interval")?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rarog_lang::plan::{Input, Node};
+    use rarog_lang::span::Span;
+    use rarog_lang::value::Value;
+
+    fn pairs(list: &[(&str, &str)]) -> Vec<(Arc<str>, Value)> {
+        list.iter().map(|(name, value)| ((*name).into(), Value::Str((*value).into()))).collect()
+    }
+
+    fn connector(name: &str, kind: &str, params: &[(&str, &str)]) -> Connector {
+        Connector { name: name.into(), kind: kind.into(), params: pairs(params) }
+    }
+
+    fn from(event: &str, connector: u32, params: &[(&str, &str)]) -> Subscription {
+        Subscription { connector, event: event.into(), params: pairs(params), time_field: None, idle: None }
+    }
+
+    fn send(connector: u32, params: &[(&str, &str)]) -> Node {
+        let op = Op::Send { connector, params: pairs(params), output: true };
+        Node { op, inputs: vec![], layout: 0, stream: 0, span: Span::default() }
+    }
+
+    fn broker() -> Connector {
+        connector("broker", "mqtt", &[("host", "h"), ("port", "1999")])
+    }
+
+    fn mqtt_source(wiring: &Wiring, index: usize) -> (&SourceConfig, &[Route]) {
+        match &wiring.inlets[index] {
+            Inlet::Mqtt { config, routes } => (config, routes),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn subscriptions_of_a_connector_share_a_connection_and_equal_filters_a_source() {
+        let input = |of: &[u32]| Input {
+            event: "E".into(),
+            declared: None,
+            time_field: None,
+            layout: 0,
+            whole: false,
+            subscriptions: of.to_vec(),
+        };
+        let long = Subscription { idle: Some(60_000_000_000), ..from("B", 0, &[("topic", "a")]) };
+        let plan = Plan {
+            connectors: vec![broker()],
+            subscriptions: vec![
+                from("A", 0, &[("topic", "a"), ("qos", "0")]),
+                long,
+                from("C", 0, &[("topic", "c/#")]),
+                from("D", 0, &[("client_id", "mine")]),
+            ],
+            inputs: vec![input(&[0]), input(&[1]), input(&[0, 1, 2]), input(&[3])],
+            nodes: vec![send(0, &[]), send(0, &[("topic", "out"), ("qos", "0"), ("retain", "true")])],
+            ..Plan::default()
+        };
+        let wiring = wire("run", &plan).expect("it can be wired");
+        let (config, routes) = mqtt_source(&wiring, 0);
+        assert_eq!(config.mqtt.client_id, "rarog-run-broker-src");
+        assert_eq!(config.mqtt.addresses, [Address::new("h", 1999)]);
+        assert_eq!(config.topics, [("a".into(), Qos::AtLeastOnce), ("c/#".into(), Qos::AtLeastOnce)]);
+        assert_eq!(routes.iter().map(|route| route.source).collect::<Vec<_>>(), [0, 1]);
+        let (own, routes) = mqtt_source(&wiring, 1);
+        assert_eq!((own.mqtt.client_id.as_str(), routes[0].source), ("mine-rarog-run-broker-src", 2));
+        assert_eq!(own.topics[0].0, DEFAULT_TOPIC);
+        let named: Vec<_> = wiring.plan.inputs.iter().map(|input| input.subscriptions.clone()).collect();
+        assert_eq!(named, [vec![0], vec![0], vec![0, 1], vec![2]]);
+        assert_eq!(wiring.idle, [Duration::from_secs(60), DEFAULT_IDLE, DEFAULT_IDLE]);
+        assert_eq!((wiring.outlets.len(), wiring.warnings.len()), (1, 2));
+        let sending: Vec<_> = wiring.sending.iter().flatten().collect();
+        assert_eq!((&*sending[0].topic, sending[0].qos, sending[0].retain), ("broker-output", Qos::AtLeastOnce, false));
+        assert_eq!((&*sending[1].topic, sending[1].qos, sending[1].retain), ("out", Qos::AtMostOnce, true));
+    }
+
+    #[test]
+    fn files_and_generators_are_sources_and_files_are_sinks() {
+        let plan = Plan {
+            connectors: vec![
+                connector("f", "file", &[("path", "x.evt")]),
+                connector("g", "generator", &[("rate", "5"), ("count", "7")]),
+                connector("c", "console", &[]),
+            ],
+            subscriptions: vec![from("A", 0, &[]), from("B", 1, &[]), from("C", 0, &[])],
+            nodes: vec![send(2, &[]), send(0, &[("path", "out.jsonl")])],
+            ..Plan::default()
+        };
+        let wiring = wire("run", &plan).expect("it can be wired");
+        assert_eq!((wiring.inlets.len(), wiring.idle.len()), (2, 2));
+        assert!(matches!(&wiring.inlets[0], Inlet::File { format: LineFormat::Evt, source: 0, .. }));
+        assert!(matches!(&wiring.inlets[1], Inlet::Generator { config, source: 1 } if config.count == Some(7)));
+        assert!(matches!(&wiring.outlets[1], Outlet::File(path) if path.ends_with("out.jsonl")));
+    }
+
+    #[test]
+    fn what_cannot_be_opened_is_said() {
+        let refused = |connector: Connector, params: &[(&str, &str)]| {
+            let mut plan = Plan { connectors: vec![connector], ..Plan::default() };
+            plan.nodes = vec![send(0, params)];
+            wire("run", &plan).expect_err("it cannot be opened")
+        };
+        for (error, part) in [
+            (refused(connector("c", "mqtt", &[]), &[]), "host"),
+            (refused(connector("c", "mqtt", &[("host", "h"), ("tls", "true")]), &[]), "TLS"),
+            (refused(connector("c", "mqtt", &[("host", "h"), ("protocol", "3.1.1")]), &[]), "3.1.1"),
+            (refused(connector("c", "mqtt", &[("url", "http://h")]), &[]), "scheme"),
+            (refused(broker(), &[("topic", "a/#")]), "filter"),
+            (refused(broker(), &[("qos", "3")]), "qos"),
+            (refused(connector("c", "http", &[]), &[]), "http"),
+            (refused(connector("c", "file", &[]), &[]), "path"),
+        ] {
+            assert!(error.contains("connector") && error.contains(part), "{error}");
+        }
+    }
+}
