@@ -134,3 +134,41 @@ pub fn operands<'e>(expr: &'e Expr, out: &mut Vec<&'e Expr>) {
         | Expr::Captured(..) => {}
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rarog_lang::eval::interpreter::{Evaluator, NoRecord};
+    use rarog_lang::plan::BinOp;
+    use rarog_lang::value::{Type, Value};
+
+    fn function(body: Vec<Stmt>) -> Function {
+        Function { name: "f".into(), params: vec![], ret: Type::Any, slots: 1, body }
+    }
+
+    fn calls(callees: &[u32]) -> Function {
+        let sum = |a: Expr, callee: &u32| Expr::Binary(BinOp::Add, Box::new(a), Box::new(Expr::CallFn(*callee, vec![])));
+        function(vec![Stmt::Return(Some(callees.iter().fold(Expr::Const(Value::Int(0)), sum)))])
+    }
+
+    #[test]
+    fn loops_and_circles_can_hit_and_so_can_what_calls_them() {
+        let endless = function(vec![Stmt::While(Expr::Const(Value::Bool(true)), vec![])]);
+        let functions = [calls(&[]), endless, calls(&[1]), calls(&[4]), calls(&[3]), calls(&[0, 0]), calls(&[0, 3])];
+        let limits = Limits::new(&functions);
+        let found: Vec<bool> = (0..8).map(|callee| limits.can_hit(&Expr::CallFn(callee, vec![]))).collect();
+        assert_eq!(found, [false, true, true, true, true, false, true, true]);
+    }
+
+    #[test]
+    fn a_chain_of_calls_can_hit_where_the_interpreter_does() {
+        let functions: Vec<Function> = [calls(&[])].into_iter().chain((0..140).map(|callee| calls(&[callee]))).collect();
+        let limits = Limits::new(&functions);
+        for callee in 0..=140 {
+            let call = Expr::CallFn(callee, vec![]);
+            let mut evaluator = Evaluator::new(&functions[..]);
+            evaluator.eval(&call, &NoRecord);
+            assert_eq!(limits.can_hit(&call), evaluator.limit_hit(), "{callee}");
+        }
+    }
+}

@@ -126,7 +126,8 @@ fn blend_texts(mask: &[bool], a: &Operand, b: &Operand) -> Option<StrColumn> {
     };
     let ((text, extra), (other, more)) = (buffers(a)?, buffers(b)?);
     let shared = Arc::ptr_eq(&text, &other) && Arc::ptr_eq(&extra, &more);
-    if !shared && !(extra.is_empty() && more.is_empty()) {
+    let free = extra.is_empty() && more.is_empty();
+    if !(shared || free) {
         return None;
     }
     // The second operand's buffer becomes the extra one, unless they are the same buffers.

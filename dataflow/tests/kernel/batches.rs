@@ -27,7 +27,7 @@ pub enum Kind {
 pub const KINDS: [Kind; 9] =
     [Kind::Bool, Kind::Int, Kind::Float, Kind::Str, Kind::Time, Kind::Duration, Kind::Array, Kind::Map, Kind::Any];
 
-const INTS: [i64; 16] = [
+pub const INTS: [i64; 16] = [
     0,
     1,
     2,
@@ -45,7 +45,7 @@ const INTS: [i64; 16] = [
     i64::MIN,
     i64::MAX - 1,
 ];
-const FLOATS: [f64; 18] = [
+pub const FLOATS: [f64; 18] = [
     0.0,
     -0.0,
     0.5,
@@ -174,9 +174,8 @@ fn column(random: &mut Random, kind: Kind, rows: usize) -> Column {
     }
 }
 
-/// A batch of a few rows.
-pub fn batch(random: &mut Random) -> Rows {
-    let rows = random.below(14);
+/// A batch.
+pub fn batch(random: &mut Random, rows: usize) -> Rows {
     let whole: Vec<Value> = (0..rows).map(|_| value(random, Kind::Map, 1)).collect();
     let event = match random.once_in(2) {
         true => EventTypes::One("A".into()),

@@ -88,6 +88,28 @@ impl Exprs<'_> {
         }
     }
 
+    /// Logic around calls that hit a limit on some rows.
+    pub fn logic(&mut self, depth: u32) -> Expr {
+        let limited = |random: &mut Random| Expr::CallFn(0, vec![Expr::Column(random.pick(&[1, 10]))]);
+        if depth == 0 {
+            return match self.random.below(4) {
+                0 => binary(self.random.pick(&[BinOp::Eq, BinOp::Gt]), limited(self.random), int(0)),
+                1 => Expr::IsNull(b(limited(self.random))),
+                2 => Expr::Column(self.random.pick(&[1, 2])),
+                _ => Expr::Column(self.random.pick(&[0, 9])),
+            };
+        }
+        let (first, second) = (b(self.logic(depth - 1)), b(self.logic(depth - 1)));
+        match self.random.below(8) {
+            0 | 1 => Expr::And(first, second),
+            2 | 3 => Expr::Or(first, second),
+            4 => Expr::Coalesce(first, second),
+            5 => Expr::If(first, second, b(self.logic(depth - 1))),
+            6 => Expr::Call(Builtin::Coalesce, vec![*first, *second, self.logic(depth - 1)]),
+            _ => Expr::Unary(UnOp::Not, first),
+        }
+    }
+
     fn leaf(&mut self, kind: Kind) -> Expr {
         if self.random.once_in(40) {
             return self.random.pick(&[

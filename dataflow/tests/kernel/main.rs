@@ -1,11 +1,15 @@
 //! Kernels against their definition: for random expressions over random batches every row must have the value, and every
 //! limit the row, that the interpreter gives.
 //!
+//! Sources of expressions: nested ones of all kinds; every operator and function over operands of every physical type;
+//! numbers at the edges of their types; and logic around calls that hit limits, where it matters which operands are evaluated.
+//!
 //! A failure names its seed: `RAROG_KERNEL_SEED=… RAROG_KERNEL_CASES=1 cargo test -p rarog-dataflow --test kernel` runs
 //! that case alone. `RAROG_KERNEL_CASES` sets the number of cases, each of which is an expression over a batch.
 
 mod batches;
 mod exprs;
+mod pairs;
 mod random;
 
 use batches::{COLUMNS, batch};
@@ -57,8 +61,8 @@ fn layout() -> Layout {
     Layout { columns: (0..COLUMNS).map(column).collect(), open: false }
 }
 
-/// Compares one kernel with the interpreter; `Err` says where they differ.
-fn check(expr: &Expr, rows: &Rows, functions: &Arc<[Function]>) -> Result<(), String> {
+/// Compares one kernel with the interpreter: how many rows have a value, or where they differ.
+fn check(expr: &Expr, rows: &Rows, functions: &Arc<[Function]>) -> Result<usize, String> {
     let mut evaluator = Evaluator::new(functions.clone());
     let (mut values, mut hits) = (Vec::new(), Vec::new());
     for row in 0..rows.len() {
@@ -93,30 +97,67 @@ fn check(expr: &Expr, rows: &Rows, functions: &Arc<[Function]>) -> Result<(), St
     if found != hits {
         return Err(format!("limits hit by select: interpreter {hits:?}, kernel {found:?}"));
     }
-    Ok(())
+    Ok(values.iter().filter(|value| **value != Value::Null).count())
 }
 
+/// A number in the environment.
 fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok()?.parse().ok()
 }
 
-#[test]
-fn kernels_give_what_the_interpreter_gives() {
+/// Checks as many cases as asked for, each made from its own seed.
+fn check_cases(default: u64, mut case: impl FnMut(u64, &mut Random) -> (Expr, Rows)) {
     let functions: Arc<[Function]> = functions().into();
     let first = number("RAROG_KERNEL_SEED").unwrap_or(1);
-    let cases = number("RAROG_KERNEL_CASES").unwrap_or(6_000);
-    let mut interesting = 0;
+    let cases = number("RAROG_KERNEL_CASES").unwrap_or(default);
+    let mut valued = 0;
     for seed in first..first + cases {
         let mut random = Random::new(seed);
-        let rows = batch(&mut random);
-        let depth = 1 + random.below(4) as u32;
-        let expr = Exprs { random: &mut random }.any(depth);
-        if let Err(difference) = check(&expr, &rows, &functions) {
-            panic!("RAROG_KERNEL_SEED={seed} RAROG_KERNEL_CASES=1\n{expr:?}\n{difference}");
+        let (expr, rows) = case(seed, &mut random);
+        match check(&expr, &rows, &functions) {
+            Ok(values) => valued += u64::from(values > 0),
+            Err(difference) => panic!("RAROG_KERNEL_SEED={seed} RAROG_KERNEL_CASES=1\n{expr:?}\n{difference}"),
         }
-        let mut evaluator = Evaluator::new(functions.clone());
-        interesting += u64::from((0..rows.len()).any(|row| evaluator.eval(&expr, &Row(&rows, row)) != Value::Null));
     }
     // Generators that only make nulls would prove nothing.
-    assert!(interesting * 2 > cases || cases < 100, "only {interesting} of {cases} expressions have values");
+    assert!(valued * 6 > cases || cases < 100, "only {valued} of {cases} expressions have values");
+}
+
+#[test]
+fn nested_expressions() {
+    check_cases(6_000, |_, random| {
+        let rows = random.below(14);
+        let rows = batch(random, rows);
+        let depth = 1 + random.below(4) as u32;
+        (Exprs { random }.any(depth), rows)
+    });
+}
+
+#[test]
+fn every_operation_on_every_type() {
+    let shapes = pairs::shapes();
+    let batches: Vec<Rows> = (0..8).map(|seed| batch(&mut Random::new(1_000 + seed), 60)).collect();
+    check_cases(2 * shapes.len() as u64, |seed, random| {
+        let shape = &shapes[seed as usize % shapes.len()];
+        (shape.expr(random), random.pick(&batches))
+    });
+}
+
+#[test]
+fn limits_in_branches() {
+    check_cases(4_000, |_, random| {
+        let rows = batch(random, 12);
+        let depth = 1 + random.below(4) as u32;
+        (Exprs { random }.logic(depth), rows)
+    });
+}
+
+#[test]
+fn numbers_at_the_edges() {
+    let functions: Arc<[Function]> = functions().into();
+    for (expr, rows) in pairs::edges() {
+        if let Err(difference) = check(&expr, &rows, &functions) {
+            panic!("{expr:?}\n{difference}");
+        }
+    }
 }
