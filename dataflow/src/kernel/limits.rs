@@ -147,7 +147,8 @@ mod tests {
     }
 
     fn calls(callees: &[u32]) -> Function {
-        let sum = |a: Expr, callee: &u32| Expr::Binary(BinOp::Add, Box::new(a), Box::new(Expr::CallFn(*callee, vec![])));
+        let sum =
+            |a: Expr, callee: &u32| Expr::Binary(BinOp::Add, Box::new(a), Box::new(Expr::CallFn(*callee, vec![])));
         function(vec![Stmt::Return(Some(callees.iter().fold(Expr::Const(Value::Int(0)), sum)))])
     }
 
@@ -162,7 +163,8 @@ mod tests {
 
     #[test]
     fn a_chain_of_calls_can_hit_where_the_interpreter_does() {
-        let functions: Vec<Function> = [calls(&[])].into_iter().chain((0..140).map(|callee| calls(&[callee]))).collect();
+        let functions: Vec<Function> =
+            [calls(&[])].into_iter().chain((0..140).map(|callee| calls(&[callee]))).collect();
         let limits = Limits::new(&functions);
         for callee in 0..=140 {
             let call = Expr::CallFn(callee, vec![]);

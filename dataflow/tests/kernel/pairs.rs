@@ -1,9 +1,9 @@
 //! Every operator and function over operands of every kind, columns and constants.
 
 use crate::batches::{COLUMNS, FLOATS, INTS, KINDS, Kind, batch, value};
+use crate::random::Random;
 use rarog_dataflow::batch::Rows;
 use rarog_dataflow::column::from_values;
-use crate::random::Random;
 use rarog_lang::plan::{BinOp, Builtin, Expr, UnOp};
 use rarog_lang::value::{Type, Value};
 use std::sync::Arc;
@@ -36,18 +36,63 @@ pub fn shapes() -> Vec<Shape> {
     use Builtin::*;
     let kinds: Vec<Kind> = KINDS.to_vec();
     let mut shapes = Vec::new();
-    let types = [Type::Bool, Type::Int, Type::Float, Type::Str, Type::Time, Type::Duration, Type::Array(Type::Int.into())];
-    let one = [UnOp::Neg, UnOp::BitNot, UnOp::Not].map(Operation::Unary).into_iter().chain([Operation::IsNull, Operation::InConstants]);
+    let types =
+        [Type::Bool, Type::Int, Type::Float, Type::Str, Type::Time, Type::Duration, Type::Array(Type::Int.into())];
+    let one = [UnOp::Neg, UnOp::BitNot, UnOp::Not]
+        .map(Operation::Unary)
+        .into_iter()
+        .chain([Operation::IsNull, Operation::InConstants]);
     let one = one.chain(types.map(Operation::Convert)).chain([Operation::Inlined(1), Operation::Inlined(5)]);
     let unary = [
-        Abs, Sqrt, Ln, Log10, Exp, Sin, Cos, Tan, Floor, Ceil, Round, Min, Max, Len, Reverse, First, Last, Pop, Sort,
-        Unique, Sum, Avg, Keys, Values, Trim, Lower, Upper, Concat, ToString, ToInt, ToFloat, ToTimestamp, Seconds, Millis,
-        TypeOf, IsNull, IsInt, IsFloat, IsString, IsBool, IsArray, IsMap, Coalesce,
+        Abs,
+        Sqrt,
+        Ln,
+        Log10,
+        Exp,
+        Sin,
+        Cos,
+        Tan,
+        Floor,
+        Ceil,
+        Round,
+        Min,
+        Max,
+        Len,
+        Reverse,
+        First,
+        Last,
+        Pop,
+        Sort,
+        Unique,
+        Sum,
+        Avg,
+        Keys,
+        Values,
+        Trim,
+        Lower,
+        Upper,
+        Concat,
+        ToString,
+        ToInt,
+        ToFloat,
+        ToTimestamp,
+        Seconds,
+        Millis,
+        TypeOf,
+        IsNull,
+        IsInt,
+        IsFloat,
+        IsString,
+        IsBool,
+        IsArray,
+        IsMap,
+        Coalesce,
     ];
     for operation in one.chain(unary.map(Operation::Call)) {
         shapes.extend(kinds.iter().map(|kind| Shape(operation.clone(), vec![(*kind, false)])));
     }
-    let others = [Operation::And, Operation::Or, Operation::Coalesce, Operation::In, Operation::Index, Operation::Inlined(2)];
+    let others =
+        [Operation::And, Operation::Or, Operation::Coalesce, Operation::In, Operation::Index, Operation::Inlined(2)];
     let calls = [Pow, Round, Min, Max, Contains, Get, Push, StartsWith, EndsWith, Split, Join, Concat, IfNull];
     for operation in OPERATORS.map(Operation::Binary).into_iter().chain(others).chain(calls.map(Operation::Call)) {
         for (left, right) in kinds.iter().flat_map(|left| kinds.iter().map(move |right| (*left, *right))) {
@@ -56,7 +101,8 @@ pub fn shapes() -> Vec<Shape> {
             }
         }
     }
-    let three = [Operation::If, Operation::InRange, Operation::Call(Clamp), Operation::Call(Max), Operation::Call(Substring)];
+    let three =
+        [Operation::If, Operation::InRange, Operation::Call(Clamp), Operation::Call(Max), Operation::Call(Substring)];
     for operation in three.into_iter().chain([Replace, Set].map(Operation::Call)) {
         for (first, second) in kinds.iter().flat_map(|first| kinds.iter().map(move |second| (*first, *second))) {
             for constant in [false, true] {
@@ -155,7 +201,8 @@ pub fn edges() -> Vec<(Expr, Rows)> {
         }
     }
     for (lefts, rights) in kinds.iter().flat_map(|lefts| kinds.iter().map(move |rights| (lefts, rights))) {
-        let pairs: Vec<(Value, Value)> = lefts.iter().flat_map(|a| rights.iter().map(move |b| (a.clone(), b.clone()))).collect();
+        let pairs: Vec<(Value, Value)> =
+            lefts.iter().flat_map(|a| rights.iter().map(move |b| (a.clone(), b.clone()))).collect();
         let (lefts, rights): (Vec<Value>, Vec<Value>) = pairs.into_iter().unzip();
         let mut rows = rows_of(&lefts);
         rows.columns[1] = from_values(rights);
