@@ -1,25 +1,26 @@
 //! `check`, `fmt`, `explain`, `graph`: what the front end alone can say.
 
-use crate::args::{CheckArgs, DiagnosticFormat, ExplainArgs, FmtArgs, GraphArgs, GraphFormat};
-use crate::{exit, program};
+use crate::args::{CheckArgs, Connectors, DiagnosticFormat, ExplainArgs, FmtArgs, GraphArgs, GraphFormat};
+use crate::{exit, files, program, stdout};
 use rarog_lang::diagnostic::Severity;
 use rarog_lang::plan::Plan;
 use rarog_lang::render::{SourceText, render_human, render_json};
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::path::Path;
 use std::process::ExitCode;
 
 /// Prints every diagnostic of every program; exit code 1 if there is an error.
 pub fn check(args: &CheckArgs) -> ExitCode {
     let mut failed = false;
     for path in &args.programs {
-        let compiled = match program::front_end(std::slice::from_ref(path), &args.connector) {
+        let compiled = match program::front_end(path, &args.connectors) {
             Ok(compiled) => compiled,
             Err(code) => return code,
         };
         failed |= compiled.diagnostics.iter().any(|d| d.severity == Severity::Error);
         match args.format {
             DiagnosticFormat::Human => eprint!("{}", render_human(&compiled.diagnostics, &compiled.sources)),
-            DiagnosticFormat::Json => print!("{}", render_json(&compiled.diagnostics, &compiled.sources)),
+            DiagnosticFormat::Json => stdout::print(&render_json(&compiled.diagnostics, &compiled.sources)),
         }
     }
     ExitCode::from(if failed { exit::FAILED } else { 0 })
@@ -45,8 +46,8 @@ pub fn format(args: &FmtArgs) -> ExitCode {
 }
 
 fn format_file(path: &Path, check: bool) -> Result<bool, (u8, String)> {
-    let usage = |what: &str, error: std::io::Error| (exit::USAGE, format!("cannot {what} {}: {error}\n", path.display()));
-    let text = std::fs::read_to_string(path).map_err(|error| usage("read", error))?;
+    let usage = |message: String| (exit::USAGE, format!("rarog: {message}\n"));
+    let text = files::read_program(path).map_err(usage)?;
     let formatted = rarog_lang::format::format(&text).map_err(|diagnostics| {
         let sources = [SourceText::new(path.display().to_string(), text.clone())];
         (exit::FAILED, render_human(&diagnostics, &sources))
@@ -57,37 +58,34 @@ fn format_file(path: &Path, check: bool) -> Result<bool, (u8, String)> {
     if check {
         return Ok(false);
     }
-    std::fs::write(path, formatted).map_err(|error| usage("write", error))?;
+    fs::write(path, formatted).map_err(|error| usage(files::cannot_write(path, &error)))?;
     Ok(true)
 }
 
 /// Prints the plan in words.
 pub fn explain(args: &ExplainArgs) -> ExitCode {
-    with_draft(&args.program, &args.connector, |plan| print!("{}", rarog_lang::explain::explain(plan)))
+    with_draft(&args.program, &args.connectors, rarog_lang::explain::explain)
 }
 
 /// Draws the plan.
 pub fn graph(args: &GraphArgs) -> ExitCode {
-    with_draft(&args.program, &args.connector, |plan| {
-        let text = match args.format {
-            GraphFormat::Ascii => rarog_lang::graph::graph_ascii(plan),
-            GraphFormat::Dot => rarog_lang::graph::graph_dot(plan),
-            GraphFormat::Json => rarog_lang::graph::graph_json(plan),
-        };
-        print!("{text}");
+    with_draft(&args.program, &args.connectors, match args.format {
+        GraphFormat::Ascii => rarog_lang::graph::graph_ascii,
+        GraphFormat::Dot => rarog_lang::graph::graph_dot,
+        GraphFormat::Json => rarog_lang::graph::graph_json,
     })
 }
 
 /// Shows a plan, also one that this build cannot run yet; the diagnostics go to stderr.
-fn with_draft(path: &PathBuf, connectors: &[String], show: impl Fn(&Plan)) -> ExitCode {
-    let compiled = match program::front_end(std::slice::from_ref(path), connectors) {
+fn with_draft(path: &Path, connectors: &Connectors, show: impl Fn(&Plan) -> String) -> ExitCode {
+    let compiled = match program::front_end(path, connectors) {
         Ok(compiled) => compiled,
         Err(code) => return code,
     };
     eprint!("{}", render_human(&compiled.diagnostics, &compiled.sources));
     match compiled.plan.or(compiled.draft) {
         Some(plan) => {
-            show(&plan);
+            stdout::print(&show(&plan));
             ExitCode::SUCCESS
         }
         None => ExitCode::from(exit::FAILED),

@@ -3,6 +3,8 @@
 // Most arguments belong to commands (`cli.rs`) that join when the language front end does.
 #[allow(dead_code, unused_imports)]
 mod args;
+#[allow(dead_code)]
+mod files;
 mod generate;
 // Joins `run` with the rest of it.
 #[allow(dead_code)]

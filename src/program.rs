@@ -1,63 +1,113 @@
-//! From files to a plan: reads programs and imports, prints diagnostics.
+//! From files to a plan: reads programs and imports, takes connectors from the command line, prints diagnostics.
 
-use crate::exit;
+use crate::args::Connectors;
+use crate::{exit, files};
+use rarog_connectors::mqtt::Address;
 use rarog_lang::compile::{Compiled, Options, compile as compile_text};
 use rarog_lang::plan::{Connector, Plan};
+use rarog_lang::render::render_human;
 use rarog_lang::value::Value;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 
-/// Compiles the files as one program; diagnostics go to stderr.
-pub fn compile(programs: &[PathBuf], connectors: &[String]) -> Result<Plan, ExitCode> {
-    let compiled = front_end(programs, connectors)?;
+/// Compiles a program; diagnostics go to stderr.
+pub fn compile(program: &Path, connectors: &Connectors) -> Result<Plan, ExitCode> {
+    let compiled = front_end(program, connectors)?;
     if !compiled.diagnostics.is_empty() {
-        eprint!("{}", rarog_lang::render::render_human(&compiled.diagnostics, &compiled.sources));
+        eprint!("{}", render_human(&compiled.diagnostics, &compiled.sources));
     }
     compiled.plan.ok_or(ExitCode::from(exit::FAILED))
 }
 
 /// Runs the front end; what cannot be read is said on stderr.
-pub fn front_end(programs: &[PathBuf], connectors: &[String]) -> Result<Compiled, ExitCode> {
+pub fn front_end(program: &Path, connectors: &Connectors) -> Result<Compiled, ExitCode> {
     let usage = |message: String| {
         eprintln!("rarog: {message}");
         ExitCode::from(exit::USAGE)
     };
-    let connectors = connectors.iter().map(|text| connector(text)).collect::<Result<Vec<_>, _>>().map_err(usage)?;
-    let mut text = String::new();
-    for path in programs {
-        let part = std::fs::read_to_string(path).map_err(|error| usage(format!("cannot read {}: {error}", path.display())))?;
-        text.push_str(&part);
-        if programs.len() > 1 {
-            text.push('\n');
-        }
-    }
-    let name = programs.first().map(|path| path.display().to_string()).unwrap_or_default();
-    let options = Options { name: name.clone(), imports: Some(&read_import), cluster_connectors: &connectors };
+    let connectors = connectors.urls.iter().map(|text| connector(text)).collect::<Result<Vec<_>, _>>().map_err(usage)?;
+    let text = files::read_program(program).map_err(usage)?;
+    let options = Options {
+        name: program.display().to_string(),
+        imports: Some(&read_import),
+        cluster_connectors: &connectors,
+    };
     Ok(compile_text(&text, &options))
 }
 
+/// An import stands relative to the file that it is in. Gives the name under which it is shown, and its text.
 fn read_import(importing: &str, path: &str) -> Result<(String, String), String> {
     let base = Path::new(importing).parent().unwrap_or(Path::new(""));
     let resolved = base.join(path);
-    let text = std::fs::read_to_string(&resolved).map_err(|error| error.to_string())?;
+    let text = files::read_program(&resolved)?;
     Ok((resolved.display().to_string(), text))
 }
 
-/// `NAME=mqtt://host:port`, `NAME=file:PATH`, `NAME=console:`.
+/// `NAME=mqtt://[USER[:PASSWORD]@]HOST[:PORT]`, `NAME=file:PATH`, `NAME=http://…`, `NAME=console:`.
 fn connector(text: &str) -> Result<Connector, String> {
-    let form = || format!("--connector {text}: expected NAME=URL, such as broker=mqtt://localhost:1883");
-    let (name, url) = text.split_once('=').ok_or_else(form)?;
-    let (kind, rest) = url.split_once(':').ok_or_else(form)?;
-    let rest = rest.trim_start_matches("//");
-    let text_value = |value: &str| Value::Str(value.into());
+    let wrong = |why: &str| format!("--connector {text}: {why}; expected NAME=URL, such as broker=mqtt://localhost:1883");
+    let (name, url) = text.split_once('=').ok_or_else(|| wrong("there is no ="))?;
+    let is_name = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    if !is_name {
+        return Err(wrong("before the = stands the connector's name in the program"));
+    }
+    let (kind, rest) = url.split_once(':').ok_or_else(|| wrong("the URL has no kind"))?;
     let params = match kind {
-        "mqtt" => {
-            let (host, port) = rest.rsplit_once(':').unwrap_or((rest, "1883"));
-            let port = port.parse().map_err(|_| format!("--connector {text}: {port} is not a port"))?;
-            vec![("host".into(), text_value(host)), ("port".into(), Value::Int(port))]
-        }
-        "file" => vec![("path".into(), text_value(rest))],
-        _ => Vec::new(),
+        "mqtt" => mqtt(rest.trim_start_matches('/')).map_err(|why| wrong(&why))?,
+        "file" if !rest.is_empty() => vec![param("path", rest)],
+        "http" | "https" => vec![param("base_url", url)],
+        "console" | "stdout" | "stdin" | "generator" if rest.is_empty() => vec![],
+        "file" => return Err(wrong("a file needs a path")),
+        _ => return Err(wrong("the kinds are mqtt, file, http, console, stdin, stdout, generator")),
     };
+    let kind = if kind == "https" { "http" } else { kind };
     Ok(Connector { name: name.into(), kind: kind.into(), params })
+}
+
+fn mqtt(rest: &str) -> Result<Vec<(Arc<str>, Value)>, String> {
+    let (user, address) = rest.rsplit_once('@').map_or((None, rest), |(user, address)| (Some(user), address));
+    let address = Address::parse(address, 1883).map_err(|error| error.to_string())?;
+    let mut params = vec![param("host", &address.host), ("port".into(), Value::Int(address.port.into()))];
+    if let Some(user) = user {
+        let (name, password) = user.split_once(':').map_or((user, None), |(name, word)| (name, Some(word)));
+        params.push(param("username", name));
+        params.extend(password.map(|password| param("password", password)));
+    }
+    Ok(params)
+}
+
+fn param(name: &str, value: &str) -> (Arc<str>, Value) {
+    (name.into(), Value::Str(value.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn params(text: &str) -> Vec<(String, String)> {
+        let connector = connector(text).expect("a connector");
+        connector.params.iter().map(|(name, value)| (name.to_string(), format!("{value:?}"))).collect()
+    }
+
+    #[test]
+    fn urls_become_parameters() {
+        let of = |name: &str, value: &Value| (name.to_string(), format!("{value:?}"));
+        let text = |value: &str| Value::Str(value.into());
+        let local = [of("host", &text("localhost")), of("port", &Value::Int(1883))];
+        assert_eq!(params("b=mqtt://localhost:1883"), local);
+        assert_eq!(params("b=mqtt://localhost"), local);
+        let with_user = [&local[..], &[of("username", &text("u")), of("password", &text("a:b"))]].concat();
+        assert_eq!(params("b=mqtt://u:a:b@localhost"), with_user);
+        assert_eq!(params("f=file:/tmp/x=y"), [of("path", &text("/tmp/x=y"))]);
+        assert_eq!(params("c=console:"), []);
+    }
+
+    #[test]
+    fn other_texts_are_refused() {
+        for wrong in ["b", "=mqtt://h", "1b=mqtt://h", "b=mqtt", "b=mqtt://", "b=mqtt://h:x", "b=file:", "b=ftp://h"] {
+            assert!(connector(wrong).is_err(), "{wrong}");
+        }
+    }
 }

@@ -1,59 +1,96 @@
-//! `rarog run`: a program on a file or standard input.
+//! `rarog run`: programs on a file, on standard input, or live on their connectors.
 
+mod dead;
+mod engine;
 mod host;
+mod on_file;
 mod replay;
+mod results;
+mod stop;
+mod stoppable;
+mod talk;
 
-use crate::args::{InputFormat, Output, RunArgs};
+use crate::args::RunArgs;
 use crate::{exit, program};
-use host::{RunHost, Sinks};
-use rarog_dataflow::operators::Clockwork;
-use rarog_dataflow::rt::{self, Counters};
 use rarog_lang::plan::Plan;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::time::Instant;
 
-/// Runs a program.
-pub fn main(args: RunArgs) -> ExitCode {
-    let programs: Vec<_> = args.file.iter().chain(&args.programs).cloned().collect();
-    let plan = match program::compile(&programs, &args.connector) {
-        Ok(plan) => Arc::new(plan),
-        Err(code) => return code,
+/// A program that is to run.
+pub struct Pipeline {
+    /// Its name: `--name`, else the program's file name without extension.
+    pub name: String,
+    /// What it does.
+    pub plan: Arc<Plan>,
+}
+
+/// Why a run ended badly.
+pub struct Failure {
+    /// The exit code.
+    pub code: u8,
+    /// For people.
+    pub message: String,
+}
+
+impl Failure {
+    fn usage(message: impl Into<String>) -> Failure {
+        Failure { code: exit::USAGE, message: message.into() }
+    }
+
+    fn failed(message: impl Into<String>) -> Failure {
+        Failure { code: exit::FAILED, message: message.into() }
+    }
+}
+
+/// Runs programs.
+pub fn main(args: &RunArgs) -> ExitCode {
+    let programs: Vec<PathBuf> = args.file.iter().chain(&args.programs).cloned().collect();
+    let ended = match names(args, &programs) {
+        Ok(names) => match compile(args, &programs, names) {
+            Ok(pipelines) => run(args, pipelines),
+            Err(code) => return code,
+        },
+        Err(failure) => Err(failure),
     };
-    let Some(input) = &args.input else {
-        eprintln!("rarog run: live connectors cannot be opened by this build; give the events with --input FILE");
-        return ExitCode::from(exit::USAGE);
-    };
-    match replay(&args, input, plan) {
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
-        Err((code, message)) => {
+        Err(Failure { code, message }) => {
             eprintln!("rarog run: {message}");
             ExitCode::from(code)
         }
     }
 }
 
-fn format(args: &RunArgs, input: &str) -> InputFormat {
-    let by_name = if input.ends_with(".evt") { InputFormat::Evt } else { InputFormat::Jsonl };
-    args.input_format.unwrap_or(by_name)
+fn run(args: &RunArgs, pipelines: Vec<Pipeline>) -> Result<(), Failure> {
+    match &args.input {
+        Some(input) => on_file::run(args, input, pipelines),
+        None => Err(Failure::usage("live connectors cannot be opened by this build; give the events with --input FILE")),
+    }
 }
 
-fn replay(args: &RunArgs, input: &str, plan: Arc<Plan>) -> Result<(), (u8, String)> {
-    let usage = |message: String| (exit::USAGE, message);
-    let intake = replay::Replay::open(input, format(args, input), plan.clone(), args.batch_rows).map_err(usage)?;
-    let sinks = Sinks::open(args.output.unwrap_or(Output::Jsonl), args.dead_letters.as_deref()).map_err(usage)?;
-    let host = Arc::new(RunHost::new(plan.clone(), sinks));
-    let counters = Arc::new(Counters::new(&plan));
-    let clockwork = Clockwork { sources: 1, replay: true };
-    let started = Instant::now();
-    let intake = Arc::new(intake);
-    let ended = rt::run(plan, host.clone(), counters.clone(), intake.clone(), args.workers.into(), clockwork);
-    host.close().map_err(usage)?;
-    intake.failure().map_or(Ok(()), |failure| Err(usage(failure)))?;
-    ended.map_err(|error| (exit::FAILED, error.to_string()))?;
-    let seconds = started.elapsed().as_secs_f64();
-    let records = counters.records.load(Ordering::Relaxed);
-    host.summary(&counters, records, seconds);
-    Ok(())
+/// One name per program, all different: it is who a pipeline is towards brokers and in the summary.
+fn names(args: &RunArgs, programs: &[PathBuf]) -> Result<Vec<String>, Failure> {
+    if let Some(name) = &args.name {
+        if programs.len() > 1 {
+            return Err(Failure::usage("--name is for one program; several go by their file names"));
+        }
+        return Ok(vec![name.clone()]);
+    }
+    let name = |path: &PathBuf| path.file_stem().map_or("program".into(), |stem| stem.to_string_lossy().into_owned());
+    let names: Vec<String> = programs.iter().map(name).collect();
+    for (index, name) in names.iter().enumerate() {
+        if names[..index].contains(name) {
+            let message = format!("two programs have the name {name}; rename one, or run them apart with --name");
+            return Err(Failure::usage(message));
+        }
+    }
+    Ok(names)
+}
+
+/// Compiles every program before any of them runs.
+fn compile(args: &RunArgs, programs: &[PathBuf], names: Vec<String>) -> Result<Vec<Pipeline>, ExitCode> {
+    let compile = |path: &Path| program::compile(path, &args.connectors).map(Arc::new);
+    let plans: Vec<Result<Arc<Plan>, ExitCode>> = programs.iter().map(|path| compile(path)).collect();
+    names.into_iter().zip(plans).map(|(name, plan)| Ok(Pipeline { name, plan: plan? })).collect()
 }

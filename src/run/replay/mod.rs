@@ -13,6 +13,7 @@ mod blocks;
 mod pipe;
 
 use crate::args::InputFormat;
+use crate::files;
 use blocks::Blocks;
 use pipe::{Given, Pipe};
 use rarog_dataflow::batch::Chunk;
@@ -20,8 +21,9 @@ use rarog_dataflow::decode::{Baton, Decoder, Relay, batch_offset_behind};
 use rarog_dataflow::rt::{Decoded, Intake, Pulled};
 use rarog_lang::plan::Plan;
 use std::fs::File;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::os::fd::AsFd;
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -64,15 +66,15 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// The file, and its size if it has one.
-fn open(input: &str) -> Result<(Source, Option<u64>), String> {
-    let failed = |error: std::io::Error| format!("cannot read {input}: {error}");
-    let file = match input {
-        "-" => File::from(std::io::stdin().as_fd().try_clone_to_owned().map_err(failed)?),
-        path => File::open(path).map_err(failed)?,
+fn open(input: &Path) -> Result<(Source, Option<u64>), String> {
+    let failed = |error: std::io::Error| files::cannot_read(input, &error);
+    let file = match is_stdin(input) {
+        true => File::from(std::io::stdin().as_fd().try_clone_to_owned().map_err(failed)?),
+        false => File::open(input).map_err(failed)?,
     };
     let metadata = file.metadata().map_err(failed)?;
     if metadata.is_dir() {
-        return Err(format!("cannot read {input}: it is a directory"));
+        return Err(failed(ErrorKind::IsADirectory.into()));
     }
     if metadata.is_file() {
         return Ok((Source::File(file), Some(metadata.len())));
@@ -80,10 +82,15 @@ fn open(input: &str) -> Result<(Source, Option<u64>), String> {
     Ok((Source::Pipe(Pipe::new(file).map_err(failed)?), None))
 }
 
+/// Does the command line mean standard input?
+pub fn is_stdin(input: &Path) -> bool {
+    input == Path::new("-")
+}
+
 impl Replay {
     /// Opens a file, or standard input for `-`. `batch_rows`: so many lines per chunk, exactly.
     pub fn open(
-        input: &str,
+        input: &Path,
         format: InputFormat,
         plan: Arc<Plan>,
         batch_rows: Option<usize>,
@@ -91,7 +98,7 @@ impl Replay {
         let (source, total) = open(input)?;
         let state =
             State { source, blocks: Blocks::new(batch_rows), seq: 0, ended: false, relay: Relay::default(), batch: 0 };
-        let name = if input == "-" { "standard input".to_string() } else { input.to_string() };
+        let name = if is_stdin(input) { "standard input".to_string() } else { input.display().to_string() };
         let inner = Inner {
             decoder: Decoder::new(&plan),
             format,
@@ -140,7 +147,7 @@ impl Inner {
                 Source::File(file) => match file.read(state.blocks.room()) {
                     Ok(0) => state.blocks.end(),
                     Ok(count) => state.blocks.filled(count),
-                    Err(error) if error.kind() == std::io::ErrorKind::Interrupted => 0,
+                    Err(error) if error.kind() == ErrorKind::Interrupted => 0,
                     Err(error) => return Got::Failed(error),
                 },
                 Source::Pipe(pipe) => match pipe.take() {

@@ -1,0 +1,115 @@
+//! Dead letters: into their file, one JSON object per line, or counted with samples for people.
+
+use super::talk::Talk;
+use crate::files;
+use rarog_dataflow::rt::DeadRecord;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Samples that are shown per reason when there is no file.
+const SAMPLES_PER_REASON: u64 = 3;
+/// Characters of a sample.
+const SAMPLE_CHARS: usize = 160;
+
+/// The file that pipelines of a run share, if there is one.
+#[derive(Clone, Default)]
+pub struct DeadFile(Option<Arc<Mutex<Open>>>);
+
+struct Open {
+    path: PathBuf,
+    out: BufWriter<File>,
+    failure: Option<String>,
+}
+
+impl DeadFile {
+    /// Creates the file.
+    pub fn create(path: Option<&Path>) -> Result<DeadFile, String> {
+        let Some(path) = path else { return Ok(DeadFile(None)) };
+        let file = File::create(path).map_err(|error| files::cannot_write(path, &error))?;
+        let open = Open { path: path.into(), out: BufWriter::new(file), failure: None };
+        Ok(DeadFile(Some(Arc::new(Mutex::new(open)))))
+    }
+
+    fn open(&self) -> Option<MutexGuard<'_, Open>> {
+        self.0.as_ref().map(|open| open.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Puts everything on disk as far as the operating system; the first error there was.
+    pub fn flush(&self) -> Result<(), String> {
+        let Some(mut open) = self.open() else { return Ok(()) };
+        let flushed = open.out.flush();
+        open.check(flushed);
+        open.failure.clone().map_or(Ok(()), Err)
+    }
+}
+
+impl Open {
+    fn check(&mut self, written: std::io::Result<()>) {
+        if let Err(error) = written {
+            let message = files::cannot_write(&self.path, &error);
+            self.failure.get_or_insert(message);
+        }
+    }
+}
+
+/// The dead letters of one pipeline.
+pub struct DeadLetters {
+    file: DeadFile,
+    /// Where its records come from, if it is one place.
+    origin: Option<String>,
+    talk: Talk,
+    counts: Mutex<BTreeMap<&'static str, u64>>,
+}
+
+impl DeadLetters {
+    /// None so far.
+    pub fn new(file: DeadFile, origin: Option<String>, talk: Talk) -> DeadLetters {
+        DeadLetters { file, origin, talk, counts: Mutex::default() }
+    }
+
+    /// Takes one.
+    pub fn take(&self, record: &DeadRecord) {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = counts.entry(record.reason).or_insert(0);
+        *count += 1;
+        let count = *count;
+        drop(counts);
+        if let Some(mut open) = self.file.open() {
+            let line = self.line(record);
+            let written = writeln!(open.out, "{line}");
+            open.check(written);
+        } else if count <= SAMPLES_PER_REASON {
+            self.talk.say(&self.sample(record, count));
+        }
+    }
+
+    fn line(&self, record: &DeadRecord) -> serde_json::Value {
+        serde_json::json!({
+            "reason": record.reason,
+            "detail": record.detail,
+            "connector": self.origin,
+            "stream": record.stream,
+            "position": { "chunk": record.chunk, "record": record.index },
+            "raw": String::from_utf8_lossy(&record.raw),
+        })
+    }
+
+    fn sample(&self, record: &DeadRecord, count: u64) -> String {
+        let text = String::from_utf8_lossy(&record.raw);
+        let mut shown: String = text.chars().take(SAMPLE_CHARS).collect();
+        if shown.len() < text.len() {
+            shown.push('…');
+        }
+        let stream = record.stream.as_ref().map(|stream| format!(" at {stream}")).unwrap_or_default();
+        let more = if count == SAMPLES_PER_REASON { " (more of this reason are only counted; see --dead-letters)" } else { "" };
+        format!("dead letter {}{stream}: {}: {shown}{more}", record.reason, record.detail)
+    }
+
+    /// How many, by reason.
+    pub fn counts(&self) -> BTreeMap<&'static str, u64> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
