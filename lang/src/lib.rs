@@ -7,6 +7,7 @@
 //! The crate does no I/O: imports are read through a function that the caller gives.
 
 pub mod ast;
+pub mod check;
 pub mod diagnostic;
 pub mod eval;
 mod expand;

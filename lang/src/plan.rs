@@ -454,7 +454,7 @@ pub struct Event {
 }
 
 /// A user function. Locals live in numbered slots of its frame; parameters come first.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Function {
     /// Name.
     pub name: Arc<str>,
