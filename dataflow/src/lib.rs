@@ -6,6 +6,7 @@ pub mod column;
 pub mod decode;
 pub mod encode;
 pub mod kernel;
+pub mod operators;
 pub mod rows;
 pub mod rt;
 pub mod whole;

@@ -8,13 +8,17 @@
 
 pub mod ast;
 pub mod check;
+pub mod describe;
 pub mod diagnostic;
 pub mod eval;
 mod expand;
+pub mod explain;
+pub mod graph;
 pub mod lexer;
 pub mod limits;
 pub mod parser;
 pub mod plan;
 pub mod render;
+mod rewrite;
 pub mod span;
 pub mod value;

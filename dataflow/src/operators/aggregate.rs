@@ -19,17 +19,15 @@ impl Context {
         });
     }
 
-    /// Reports results whose computation ran into a limit, by the index of the record that caused them.
-    pub fn result_limits(&self, chunk: &Chunk, indices: &[u64]) {
-        for &index in indices {
-            self.shared.host.dead(DeadRecord {
-                reason: "eval_limit",
-                chunk: chunk.seq,
-                index,
-                stream: Some(self.stream()),
-                detail: "an item of the aggregate made more than 128 nested calls or 10000000 loop turns; it is null".into(),
-                raw: Vec::new(),
-            });
-        }
+    /// Reports a result whose computation ran into a limit, by the index of the record that caused it.
+    pub fn result_limit(&self, chunk: &Chunk, index: u64) {
+        self.shared.host.dead(DeadRecord {
+            reason: "eval_limit",
+            chunk: chunk.seq,
+            index,
+            stream: Some(self.stream()),
+            detail: "an item of the aggregate made more than 128 nested calls or 10000000 loop turns; it is null".into(),
+            raw: Vec::new(),
+        });
     }
 }

@@ -2,9 +2,8 @@
 
 use super::key::{KeyTable, Keys};
 use super::result::{Calls, Group, Results};
-use super::state::State;
 use super::{Context, Operator};
-use crate::batch::{Chunk, Rows, phase};
+use crate::batch::{Chunk, Rows};
 use rarog_lang::plan::{Aggregate, Key};
 use std::sync::Arc;
 
@@ -17,7 +16,7 @@ pub struct AggregateReleased {
 impl AggregateReleased {
     /// Compiles keys and calls.
     pub fn new(key: &[Key], aggregate: &Aggregate, context: &Context) -> AggregateReleased {
-        AggregateReleased { keys: Keys::new(key, context), calls: Calls::new(aggregate, context) }
+        AggregateReleased { keys: Keys::new(key, context), calls: Calls::new(aggregate, key.len(), context) }
     }
 }
 
@@ -27,33 +26,27 @@ impl Operator for AggregateReleased {
         let released = rows.released.clone()?;
         let columns = self.keys.of(&rows);
         let arguments = self.calls.arguments(chunk, &rows, context);
-        let mut results = Results::new(context);
-        let mut limits = Vec::new();
-        let width = self.calls.len();
+        let mut results = Results::new(&self.calls);
+        let mut slots = Vec::new();
         let mut first = 0;
         while first < rows.len() {
             let window = released[first];
             let same = released[first..].iter().take_while(|other| other.instance == window.instance).count();
+            let content = first..first + same;
             let mut table = KeyTable::default();
-            let mut states: Vec<State> = Vec::new();
-            for row in first..first + same {
-                let (slot, new) = table.slot(&columns, row);
-                if new {
-                    states.extend(self.calls.fresh());
-                }
-                Calls::add(&mut states[slot * width..(slot + 1) * width], &arguments, row, (0, 0, row as u64));
-            }
+            table.slots_of(&columns, content.clone(), |_| 0, None, &mut slots);
+            let mut groups = self.calls.groups();
+            groups.grow(table.slots());
+            groups.add_rows(&slots, content, &arguments, &|row| (0, 0, row as u64));
             let (pos, time) = (rows.pos[first], rows.time[first]);
-            for (slot, (_, key)) in table.keys().iter().enumerate() {
-                let states = &states[slot * width..(slot + 1) * width];
-                let group = Group { key, states, window: Some((window.start, window.end)), time };
-                let (values, limit) = self.calls.result(&group);
-                limits.extend(limit.then_some(pos >> phase::BITS));
-                results.push(pos, time, values);
+            let rank = rows.rank.as_ref().map_or((0, 0), |rank| rank[first]);
+            for slot in 0..table.slots() {
+                let window = Some((window.start, window.end));
+                let group = Group { key: table.key(slot), groups: &groups, slot, window, time, rank };
+                results.push(&self.calls, pos, &group);
             }
             first += same;
         }
-        context.result_limits(chunk, &limits);
-        results.rows()
+        results.rows(&mut self.calls, chunk, context)
     }
 }

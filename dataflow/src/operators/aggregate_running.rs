@@ -1,10 +1,9 @@
 //! An aggregate without a window: the running result of its key for every record.
 
 use super::key::{KeyTable, Keys};
-use super::result::{Calls, Group, Results};
-use super::state::State;
-use super::{Context, Operator};
-use crate::batch::{Chunk, Rows, phase};
+use super::result::{Calls, Group, Groups, Results};
+use super::{Context, MAX_KEYS, Operator};
+use crate::batch::{Chunk, Rows};
 use rarog_lang::plan::{Aggregate, Key};
 use std::sync::Arc;
 
@@ -13,19 +12,14 @@ pub struct AggregateRunning {
     keys: Keys,
     calls: Calls,
     table: KeyTable,
-    /// `keys × calls`.
-    states: Vec<State>,
+    groups: Groups,
 }
 
 impl AggregateRunning {
     /// Compiles keys and calls.
     pub fn new(key: &[Key], aggregate: &Aggregate, context: &Context) -> AggregateRunning {
-        AggregateRunning {
-            keys: Keys::new(key, context),
-            calls: Calls::new(aggregate, context),
-            table: KeyTable::default(),
-            states: Vec::new(),
-        }
+        let calls = Calls::new(aggregate, key.len(), context);
+        AggregateRunning { keys: Keys::new(key, context), groups: calls.groups(), calls, table: KeyTable::default() }
     }
 }
 
@@ -34,23 +28,19 @@ impl Operator for AggregateRunning {
         let rows = ports.pop().flatten()?;
         let columns = self.keys.of(&rows);
         let arguments = self.calls.arguments(chunk, &rows, context);
-        let mut results = Results::new(context);
-        let mut limits = Vec::new();
-        let width = self.calls.len();
+        let mut results = Results::new(&self.calls);
         for row in 0..rows.len() {
-            let (pos, time) = (rows.pos[row], rows.time[row]);
-            let (slot, new) = self.table.slot(&columns, row);
-            if new {
-                self.states.extend(self.calls.fresh());
-            }
-            let states = &mut self.states[slot * width..(slot + 1) * width];
-            Calls::add(states, &arguments, row, (0, chunk.seq, pos));
-            let group = Group { key: &self.table.keys()[slot].1, states, window: None, time };
-            let (values, limit) = self.calls.result(&group);
-            limits.extend(limit.then_some(pos >> phase::BITS));
-            results.push(pos, time, values);
+            let (slot, _) = self.table.slot(&columns, row);
+            self.groups.grow(self.table.slots());
+            self.groups.add(slot, &arguments, row, (0, chunk.seq, rows.pos[row]));
+            let time = rows.time[row];
+            let rank = rows.rank.as_ref().map_or((0, 0), |rank| rank[row]);
+            let group = Group { key: self.table.key(slot), groups: &self.groups, slot, window: None, time, rank };
+            results.push(&self.calls, rows.pos[row], &group);
         }
-        context.result_limits(chunk, &limits);
-        results.rows()
+        if self.table.len() > MAX_KEYS {
+            context.too_many_keys(".aggregate without a window", "give it a .window");
+        }
+        results.rows(&mut self.calls, chunk, context)
     }
 }

@@ -1,8 +1,7 @@
 //! Count windows: each n records of a key in order of arrival, or the last n every k.
 
 use super::key::{KeyTable, Keys};
-use super::result::{Calls, Group, Results};
-use super::state::State;
+use super::result::{Calls, Group, Groups, Results};
 use super::window_rows::{Held, Releases};
 use super::{Context, Operator};
 use crate::batch::{Chunk, Released, Rows};
@@ -15,7 +14,8 @@ struct Pane {
     count: u64,
     min: i64,
     max: i64,
-    states: Vec<State>,
+    /// One group in slot 0.
+    groups: Option<Groups>,
     records: Vec<Held>,
 }
 
@@ -49,7 +49,7 @@ impl CountWindow {
             slide,
             pane,
             keys: Keys::new(key, context),
-            calls: aggregate.map(|aggregate| Calls::new(aggregate, context)),
+            calls: aggregate.map(|aggregate| Calls::new(aggregate, key.len(), context)),
             table: KeyTable::default(),
             contents: Vec::new(),
             instances: 0,
@@ -82,8 +82,7 @@ impl CountWindow {
 impl Content {
     fn pane(&mut self, width: u64, time: i64, calls: Option<&Calls>) -> &mut Pane {
         if self.panes.back().is_none_or(|pane| pane.count == width) {
-            let states = calls.map(|calls| calls.fresh().collect()).unwrap_or_default();
-            self.panes.push_back(Pane { count: 0, min: time, max: time, states, records: Vec::new() });
+            self.panes.push_back(Pane { count: 0, min: time, max: time, groups: calls.map(group), records: Vec::new() });
         }
         self.seen += 1;
         let pane = self.panes.back_mut().expect("a pane was pushed if there was none");
@@ -98,16 +97,19 @@ impl Content {
         (min, self.panes.iter().map(|pane| pane.max).max().unwrap_or(0))
     }
 
-    fn states(&self) -> Vec<State> {
-        let mut panes = self.panes.iter();
-        let mut states = panes.next().map(|pane| pane.states.clone()).unwrap_or_default();
-        for pane in panes {
-            for (state, more) in states.iter_mut().zip(&pane.states) {
-                state.merge(more);
-            }
+    fn merged(&self, calls: &Calls) -> Groups {
+        let mut merged = group(calls);
+        for groups in self.panes.iter().filter_map(|pane| pane.groups.as_ref()) {
+            merged.merge(0, groups, 0);
         }
-        states
+        merged
     }
+}
+
+fn group(calls: &Calls) -> Groups {
+    let mut groups = calls.groups();
+    groups.grow(1);
+    groups
 }
 
 impl Operator for CountWindow {
@@ -115,41 +117,42 @@ impl Operator for CountWindow {
         let rows = ports.pop().flatten()?;
         let columns = self.keys.of(&rows);
         let arguments = self.calls.as_mut().map(|calls| calls.arguments(chunk, &rows, context));
-        let mut results = Results::new(context);
+        let mut results = self.calls.as_ref().map(Results::new);
         let mut releases = Releases::new(context);
-        let mut limits = Vec::new();
         for row in 0..rows.len() {
             let (pos, time) = (rows.pos[row], rows.time[row]);
-            let rank = (0, chunk.seq, pos);
+            let arrival = (0, chunk.seq, pos);
+            let rank = rows.rank.as_ref().map_or((0, 0), |rank| rank[row]);
             let slot = self.content(&columns, row);
             let pane = self.contents[slot].pane(self.pane, time, self.calls.as_ref());
-            match &arguments {
-                Some(arguments) => Calls::add(&mut pane.states, arguments, row, rank),
-                None => pane.records.push(Held::of(&rows, row, rank)),
+            match (&arguments, &mut pane.groups) {
+                (Some(arguments), Some(groups)) => groups.add(0, arguments, row, arrival),
+                _ => pane.records.push(Held::of(&rows, row, arrival)),
             }
             if !self.full(slot) {
                 continue;
             }
             let content = &self.contents[slot];
             let (start, end) = content.bounds();
-            match &self.calls {
-                Some(calls) => {
-                    let key = &self.table.keys()[slot].1;
-                    let group = Group { key, states: &content.states(), window: Some((start, end)), time: end };
-                    let (values, limit) = calls.result(&group);
-                    limits.extend(limit.then_some(pos >> crate::batch::phase::BITS));
-                    results.push(pos, end, values);
+            match (&self.calls, &mut results) {
+                (Some(calls), Some(results)) => {
+                    let key = self.table.key(slot);
+                    let groups = &content.merged(calls);
+                    let window = Some((start, end));
+                    results.push(calls, pos, &Group { key, groups, slot: 0, window, time: end, rank });
                 }
-                None => {
+                _ => {
                     self.instances += 1;
                     let released = Released { instance: self.instances, start, end };
-                    releases.push(pos, end, released, content.panes.iter().flat_map(|pane| &pane.records));
+                    releases.push(pos, end, rank, released, content.panes.iter().flat_map(|pane| &pane.records));
                 }
             }
             self.forget(slot);
         }
-        context.result_limits(chunk, &limits);
-        results.rows().or_else(|| releases.rows())
+        match (&mut self.calls, results) {
+            (Some(calls), Some(results)) => results.rows(calls, chunk, context),
+            _ => releases.rows(),
+        }
     }
 
     fn open(&self) -> u64 {

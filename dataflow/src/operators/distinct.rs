@@ -1,27 +1,34 @@
 //! `distinct`: drops repeats of a record's values, for ever, for a time, or within a released window.
+//!
+//! With `within: d` a value is a repeat until `d` after the record that passed, by event time. It is remembered somewhat
+//! longer, so that records that come late are still recognised, and forgotten by the watermark.
 
-use super::{Context, Operator};
-use crate::batch::{Chunk, Rows};
+use super::key::{KeyColumns, KeyTable};
+use super::{Context, MAX_KEYS, Operator};
+use crate::batch::{Chunk, Rows, phase};
+use crate::clock::{Progress, Watermark};
+use crate::column::from_values;
 use crate::kernel::Kernel;
-use rarog_lang::eval::order::KeyValue;
 use rarog_lang::plan::Expr;
 use rarog_lang::value::Value;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-type Seen = Box<[KeyValue]>;
+/// Event time, beyond `within`, for which a value is remembered at the least: 1 min.
+const MEMORY_NS: i64 = 60_000_000_000;
 
 /// The operator.
 pub struct Distinct {
     by: Vec<Kernel>,
     within: Option<i64>,
     per_window: bool,
-    /// Values that passed, with the event time of the record that passed.
-    passed: HashMap<Seen, i64>,
-    /// The same by time, for forgetting; only with `within`.
-    times: BTreeMap<(i64, u64), Seen>,
-    sequence: u64,
-    watermark: crate::clock::Watermark,
+    /// Values that passed.
+    passed: KeyTable,
+    /// By slot, the event time of the record that passed.
+    times: Vec<i64>,
+    /// (time, slot) of all of them; only with `within`.
+    by_time: BTreeSet<(i64, u32)>,
+    watermark: Watermark,
 }
 
 impl Distinct {
@@ -32,79 +39,110 @@ impl Distinct {
             by: by.iter().map(|expr| Kernel::compile(expr, layout, context.functions.clone())).collect(),
             within,
             per_window,
-            passed: HashMap::new(),
-            times: BTreeMap::new(),
-            sequence: 0,
+            passed: KeyTable::default(),
+            times: Vec::new(),
+            by_time: BTreeSet::new(),
             watermark: context.watermark(),
         }
     }
 
-    fn values(&mut self, rows: &Rows, context: &Context) -> Vec<Seen> {
-        if self.by.is_empty() {
-            let layout = context.input_layout(0);
-            return (0..rows.len()).map(|row| [KeyValue(rows.record(layout, row))].into()).collect();
-        }
-        let columns: Vec<_> = self.by.iter_mut().map(|kernel| kernel.eval(rows)).collect();
-        (0..rows.len()).map(|row| columns.iter().map(|column| KeyValue(column.get(row))).collect()).collect()
+    fn values(&mut self, rows: &Rows, context: &Context) -> KeyColumns {
+        let columns = match self.by.is_empty() {
+            true => {
+                let layout = context.input_layout(0);
+                vec![from_values((0..rows.len()).map(|row| rows.record(layout, row)).collect())]
+            }
+            false => self.by.iter_mut().map(|kernel| kernel.eval(rows)).collect(),
+        };
+        KeyColumns::new(columns, rows.len())
     }
 
-    fn passes(&mut self, seen: Seen, time: i64) -> bool {
-        let Some(within) = self.within else {
-            return self.passed.insert(seen, time).is_none();
-        };
-        let repeat = |&passed: &i64| time >= passed && time.saturating_sub(passed) < within || time < passed;
-        if self.passed.get(&seen).is_some_and(repeat) {
-            return false;
+    fn select(&mut self, rows: &Rows, values: &KeyColumns, progress: &Progress) -> Vec<u32> {
+        let mut selected = Vec::new();
+        for row in 0..rows.len() {
+            let w = progress.before((rows.pos[row] >> phase::BITS) as usize);
+            let (slot, new) = self.passed.slot(values, row);
+            if new && slot == self.times.len() {
+                self.times.push(0);
+            }
+            if new || self.is_over(slot, rows.time[row], w) {
+                selected.push(row as u32);
+                self.pass(slot, rows.time[row], new);
+            }
         }
-        self.sequence += 1;
-        self.times.insert((time, self.sequence), seen.clone());
-        self.passed.insert(seen, time);
-        true
+        selected
+    }
+
+    /// Does a record at `time` with the values of a slot pass again?
+    fn is_over(&self, slot: usize, time: i64, w: i64) -> bool {
+        let Some(within) = self.within else { return false };
+        let over = self.times[slot].saturating_add(within);
+        time >= over || w >= over.saturating_add(memory(within))
+    }
+
+    fn pass(&mut self, slot: usize, time: i64, new: bool) {
+        let before = std::mem::replace(&mut self.times[slot], time);
+        if self.within.is_some() {
+            if !new {
+                self.by_time.remove(&(before, slot as u32));
+            }
+            self.by_time.insert((time, slot as u32));
+        }
     }
 
     /// Forgets what can no longer hold anything back.
     fn forget(&mut self, w: i64) {
         let Some(within) = self.within else { return };
-        while let Some(entry) = self.times.first_entry() {
-            let (time, _) = *entry.key();
-            if time.saturating_add(within) > w {
+        while let Some((time, slot)) = self.by_time.first().copied() {
+            if w < time.saturating_add(within).saturating_add(memory(within)) {
                 break;
             }
-            let seen = entry.remove();
-            if self.passed.get(&seen) == Some(&time) {
-                self.passed.remove(&seen);
-            }
+            self.by_time.pop_first();
+            self.passed.remove(slot as usize);
         }
     }
+}
+
+fn memory(within: i64) -> i64 {
+    within.max(MEMORY_NS)
+}
+
+/// Rows that are the first of their values in their window.
+fn select_per_window(rows: &Rows, values: &KeyColumns) -> Vec<u32> {
+    let Some(released) = &rows.released else { return (0..rows.len() as u32).collect() };
+    let mut seen = KeyTable::default();
+    let mut selected = Vec::new();
+    for row in 0..rows.len() {
+        if row > 0 && released[row].instance != released[row - 1].instance {
+            seen = KeyTable::default();
+        }
+        if seen.slot(values, row).1 {
+            selected.push(row as u32);
+        }
+    }
+    selected
 }
 
 impl Operator for Distinct {
     fn apply(&mut self, chunk: &Arc<Chunk>, mut ports: Vec<Option<Rows>>, context: &Context) -> Option<Rows> {
         let rows = ports.pop().flatten();
+        let watermark = self.watermark.clone();
+        let progress = watermark.over(chunk);
         let selected = rows.as_ref().map(|rows| {
             let values = self.values(rows, context);
             for kernel in &mut self.by {
                 context.limit_hits(chunk, rows, &kernel.limit_hits());
             }
-            let mut in_window: HashSet<Seen> = HashSet::new();
-            let mut selected = Vec::new();
-            for (row, seen) in values.into_iter().enumerate() {
-                let released = rows.released.as_ref().filter(|_| self.per_window);
-                let pass = match released {
-                    None => self.passes(seen, rows.time[row]),
-                    Some(released) => {
-                        if row > 0 && released[row].instance != released[row - 1].instance {
-                            in_window.clear();
-                        }
-                        in_window.insert(seen)
-                    }
-                };
-                selected.extend(pass.then_some(row as u32));
+            match self.per_window {
+                true => select_per_window(rows, &values),
+                false => self.select(rows, &values, &progress),
             }
-            selected
         });
         self.watermark.pass(chunk);
         self.forget(self.watermark.now());
+        if self.within.is_none() && self.passed.len() > MAX_KEYS {
+            context.too_many_keys(".distinct", "give it a within:");
+        }
         rows?.select(&selected?)
     }
 }

@@ -3,7 +3,7 @@
 //! Two keys are the same if they are equal in the language's total order (1 and 1.0 are one key); a key shows the values of
 //! its first record.
 
-use crate::batch::Rows;
+use crate::batch::{FiredRank, Rows, phase};
 use crate::column::Column;
 use crate::kernel::Kernel;
 use hashbrown::HashTable;
@@ -13,6 +13,8 @@ use rarog_lang::eval::text::to_text;
 use rarog_lang::plan::Key;
 use rarog_lang::value::Value;
 use std::hash::{BuildHasher, Hasher};
+use std::ops::Range;
+use std::sync::Arc;
 
 /// Evaluates the key of each row.
 pub struct Keys {
@@ -29,6 +31,7 @@ pub struct KeyColumns {
 /// A fixed seed: peers and runs must agree on where a key lives.
 const HASHER: foldhash::fast::FixedState = foldhash::fast::FixedState::with_seed(0x7261_726f_67);
 
+#[inline]
 fn hash_text(text: &str) -> u64 {
     let mut hasher = HASHER.build_hasher();
     hasher.write(text.as_bytes());
@@ -51,21 +54,22 @@ impl Keys {
         Keys { kernels: keys.iter().map(|key| Kernel::compile(&key.value, layout, context.functions.clone())).collect() }
     }
 
-    /// Is there no key (everything is one group)?
-    pub fn is_empty(&self) -> bool {
-        self.kernels.is_empty()
-    }
-
     /// Keys of all rows.
     pub fn of(&mut self, rows: &Rows) -> KeyColumns {
-        let columns: Vec<Column> = self.kernels.iter_mut().map(|kernel| kernel.eval(rows)).collect();
-        let mut hashes = vec![0u64; rows.len()];
+        KeyColumns::new(self.kernels.iter_mut().map(|kernel| kernel.eval(rows)).collect(), rows.len())
+    }
+}
+
+impl KeyColumns {
+    /// The values of these columns, row by row, as keys.
+    pub fn new(columns: Vec<Column>, rows: usize) -> KeyColumns {
+        let mut hashes = vec![0u64; rows];
         for column in &columns {
             match column {
                 Column::Str(texts) => {
+                    let null = hash_value(&Value::Null);
                     for (row, hash) in hashes.iter_mut().enumerate() {
-                        let own = texts.get(row).map_or_else(|| hash_value(&Value::Null), hash_text);
-                        *hash = hash.rotate_left(5) ^ own;
+                        *hash = hash.rotate_left(5) ^ texts.get(row).map_or(null, hash_text);
                     }
                 }
                 column => {
@@ -77,11 +81,9 @@ impl Keys {
         }
         KeyColumns { columns, hashes }
     }
-}
 
-impl KeyColumns {
     /// The key of a row.
-    pub fn values(&self, row: usize) -> Box<[Value]> {
+    pub fn values(&self, row: usize) -> Arc<[Value]> {
         self.columns.iter().map(|column| column.get(row)).collect()
     }
 
@@ -94,52 +96,157 @@ impl KeyColumns {
     }
 }
 
-/// Keys with dense numbers in order of appearance.
+struct Entry {
+    hash: u64,
+    key: Arc<[Value]>,
+    /// Where its first record stood; see [`began`].
+    began: u64,
+}
+
+/// Where a record stands among all of the run.
+pub fn began(chunk: u64, pos: u64) -> u64 {
+    chunk << 24 | (pos >> phase::BITS).min((1 << 24) - 1)
+}
+
+/// Keys with dense numbers in order of appearance; the slots of keys that were removed are used again.
 #[derive(Default)]
 pub struct KeyTable {
     table: HashTable<u32>,
-    keys: Vec<(u64, Box<[Value]>)>,
+    entries: Vec<Entry>,
+    free: Vec<u32>,
 }
 
 impl KeyTable {
+    /// A table that will hold about as many keys as another one does.
+    pub fn like(other: &KeyTable) -> KeyTable {
+        let keys = other.len();
+        KeyTable { table: HashTable::with_capacity(keys), entries: Vec::with_capacity(keys), free: Vec::new() }
+    }
+
+    /// Number of slots, free ones included.
+    pub fn slots(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Number of keys.
+    pub fn len(&self) -> usize {
+        self.entries.len() - self.free.len()
+    }
+
+    /// No keys?
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    #[inline]
+    fn find(&self, columns: &KeyColumns, row: usize) -> Option<usize> {
+        let hash = columns.hashes[row];
+        let same = |slot: &u32| {
+            let entry = &self.entries[*slot as usize];
+            entry.hash == hash && columns.is(row, &entry.key)
+        };
+        self.table.find(hash, same).map(|slot| *slot as usize)
+    }
+
     /// Slot of the key of a row; true if it is new.
     #[inline]
     pub fn slot(&mut self, columns: &KeyColumns, row: usize) -> (usize, bool) {
-        let hash = columns.hashes[row];
-        let keys = &self.keys;
-        if let Some(&slot) = self.table.find(hash, |&slot| {
-            let (known, key) = &keys[slot as usize];
-            *known == hash && columns.is(row, key)
-        }) {
-            return (slot as usize, false);
+        match self.find(columns, row) {
+            Some(slot) => (slot, false),
+            None => (self.insert(columns.hashes[row], columns.values(row), 0), true),
         }
-        self.insert(hash, columns.values(row))
+    }
+
+    /// Slots of the keys of some rows, of which `began` says where they stand. Keys that `known` has are shared with it.
+    pub fn slots_of(
+        &mut self,
+        columns: &KeyColumns,
+        rows: Range<usize>,
+        began: impl Fn(usize) -> u64,
+        known: Option<&KeyTable>,
+        slots: &mut Vec<u32>,
+    ) {
+        slots.clear();
+        for row in rows {
+            let slot = match self.find(columns, row) {
+                Some(slot) => slot,
+                None => {
+                    let shared = known.and_then(|known| known.find(columns, row).map(|slot| known.key(slot).clone()));
+                    self.insert(columns.hashes[row], shared.unwrap_or_else(|| columns.values(row)), began(row))
+                }
+            };
+            slots.push(slot as u32);
+        }
     }
 
     /// Slot of a key that another table has.
-    pub fn slot_of(&mut self, hash: u64, key: &[Value]) -> (usize, bool) {
-        let keys = &self.keys;
+    pub fn slot_of(&mut self, other: &KeyTable, slot: usize) -> usize {
+        let Entry { hash, key, began } = &other.entries[slot];
         let same = |slot: &u32| {
-            let (known, values) = &keys[*slot as usize];
-            *known == hash && values.iter().zip(key).all(|(a, b)| same_key(a, b))
+            let entry = &self.entries[*slot as usize];
+            entry.hash == *hash && entry.key.iter().zip(key.iter()).all(|(a, b)| same_key(a, b))
         };
-        if let Some(&slot) = self.table.find(hash, same) {
-            return (slot as usize, false);
+        match self.table.find(*hash, same) {
+            Some(&slot) => {
+                let entry = &mut self.entries[slot as usize];
+                entry.began = entry.began.min(*began);
+                slot as usize
+            }
+            None => self.insert(*hash, key.clone(), *began),
         }
-        self.insert(hash, key.into())
     }
 
-    fn insert(&mut self, hash: u64, key: Box<[Value]>) -> (usize, bool) {
-        let slot = self.keys.len();
-        self.keys.push((hash, key));
-        let keys = &self.keys;
-        self.table.insert_unique(hash, slot as u32, |&slot| keys[slot as usize].0);
-        (slot, true)
+    fn insert(&mut self, hash: u64, key: Arc<[Value]>, began: u64) -> usize {
+        let entry = Entry { hash, key, began };
+        let slot = match self.free.pop() {
+            Some(slot) => {
+                self.entries[slot as usize] = entry;
+                slot
+            }
+            None => {
+                self.entries.push(entry);
+                (self.entries.len() - 1) as u32
+            }
+        };
+        let entries = &self.entries;
+        self.table.insert_unique(hash, slot, |&slot| entries[slot as usize].hash);
+        slot as usize
     }
 
-    /// All keys with their hashes, by slot.
-    pub fn keys(&self) -> &[(u64, Box<[Value]>)] {
-        &self.keys
+    /// Forgets a key; its slot may get another one.
+    pub fn remove(&mut self, slot: usize) {
+        if let Ok(entry) = self.table.find_entry(self.entries[slot].hash, |&other| other as usize == slot) {
+            entry.remove();
+            self.entries[slot].key = Arc::from([]);
+            self.free.push(slot as u32);
+        }
+    }
+
+    /// Order of a key among those that are reported together.
+    pub fn rank(&self, slot: usize) -> FiredRank {
+        let entry = &self.entries[slot];
+        (entry.began, entry.hash)
+    }
+
+    /// All slots in the order of their ranks. Only for tables from which nothing was removed.
+    pub fn in_order(&self) -> Vec<u32> {
+        let mut slots: Vec<u32> = (0..self.entries.len() as u32).collect();
+        let rank = |slot: &u32| self.rank(*slot as usize);
+        if !slots.is_sorted_by_key(rank) {
+            slots.sort_by_key(rank);
+        }
+        slots
+    }
+
+    /// The hash of a slot's key.
+    pub fn hash(&self, slot: usize) -> u64 {
+        self.entries[slot].hash
+    }
+
+    /// The key of a slot.
+    #[inline]
+    pub fn key(&self, slot: usize) -> &Arc<[Value]> {
+        &self.entries[slot].key
     }
 }
 
@@ -150,7 +257,30 @@ pub fn partition_text(key: &[Value]) -> Value {
     }
     let texts: Vec<String> = key
         .iter()
-        .map(|value| if *value == Value::Null { "default".to_string() } else { to_text(value) })
+        .map(|value| if *value == Value::Null { "default".to_string() } else { to_text(value).to_string() })
         .collect();
     Value::Str(texts.join("|").into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::column::from_values;
+
+    #[test]
+    fn slots_of_removed_keys_are_used_again() {
+        let text = |text: &str| Value::Str(text.into());
+        let values = vec![text("a"), text("b"), Value::Int(1), Value::Float(1.0), Value::Null, text("a")];
+        let columns = KeyColumns::new(vec![from_values(values)], 6);
+        let mut table = KeyTable::default();
+        let mut slots = Vec::new();
+        table.slots_of(&columns, 0..6, |row| row as u64, None, &mut slots);
+        assert_eq!(slots, [0, 1, 2, 2, 3, 0]);
+        table.remove(1);
+        assert_eq!((table.len(), table.slots()), (3, 4));
+        assert_eq!(table.slot(&columns, 1), (1, true));
+        let mut other = KeyTable::default();
+        assert_eq!(other.slot_of(&table, 2), 0);
+        assert_eq!(other.slot(&columns, 3), (0, false));
+    }
 }

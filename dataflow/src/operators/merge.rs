@@ -1,7 +1,7 @@
 //! `merge`: the union of its inputs by position; a record enters once, if any branch on its input lets it in.
 
 use super::{Context, Operator};
-use crate::batch::{Chunk, EventTypes, Rows};
+use crate::batch::{Chunk, Rows};
 use crate::column::Column;
 use crate::kernel::Kernel;
 use crate::whole::Whole;
@@ -106,7 +106,6 @@ impl Operator for Merge {
         let rows = Rows::concat(parts)?;
         let mut order: Vec<u32> = (0..rows.len() as u32).collect();
         order.sort_by_key(|&row| rows.pos[row as usize]);
-        let _: &EventTypes = &rows.event;
         Some(rows.take(&order))
     }
 }

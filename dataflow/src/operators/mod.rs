@@ -14,20 +14,26 @@ mod alert;
 mod count_window;
 mod distinct;
 mod filter;
+mod grid;
 mod key;
 mod limit;
 mod merge;
+mod numbers;
 mod print;
 mod process;
 mod project;
 mod result;
 mod session_window;
 mod state;
+mod time_release;
 mod time_window;
 mod timer;
 mod window_rows;
 
 pub use key::Keys;
+
+/// Keys that one operator keeps whose state has no bound in time; beyond it the pipeline stops.
+pub const MAX_KEYS: usize = 1_000_000;
 
 /// What an operator may use besides its rows.
 pub struct Context {
@@ -83,6 +89,14 @@ impl Context {
         crate::clock::Watermark::new(self.plan(), &stream.clock, self.clockwork.sources, self.clockwork.replay)
     }
 
+    /// Stops the pipeline: an operator whose state has no bound in time has more than [`MAX_KEYS`] keys.
+    pub fn too_many_keys(&self, operator: &str, way_out: &str) {
+        let stream = self.stream();
+        self.shared.fail(format!(
+            "stream {stream}: {operator} keeps more than max_keys = {MAX_KEYS} keys, and nothing ever frees them; {way_out}"
+        ));
+    }
+
     /// Reports records whose evaluation ran into a limit.
     pub fn limit_hits(&self, chunk: &Chunk, rows: &Rows, hits: &[u32]) {
         for &row in hits {
@@ -118,7 +132,7 @@ pub fn build(context: &Context) -> Result<Box<dyn Operator>, String> {
         }
         Op::Filter(condition) => Box::new(filter::Filter::new(condition, context)),
         Op::Project { items, event } => Box::new(project::Project::new(items, event.clone(), context)),
-        Op::Window { window, key, aggregate, .. } => window(window, key, aggregate.as_ref(), context),
+        Op::Window { window, key, aggregate, .. } => build_window(window, key, aggregate.as_ref(), context),
         Op::AggregateReleased { key, aggregate } => {
             Box::new(aggregate_released::AggregateReleased::new(key, aggregate, context))
         }
@@ -138,7 +152,7 @@ pub fn build(context: &Context) -> Result<Box<dyn Operator>, String> {
     })
 }
 
-fn window(
+fn build_window(
     window: &rarog_lang::plan::Window,
     key: &[rarog_lang::plan::Key],
     aggregate: Option<&rarog_lang::plan::Aggregate>,
@@ -148,7 +162,7 @@ fn window(
     match *window {
         Window::Time { size, slide } => match aggregate {
             Some(aggregate) => Box::new(time_window::TimeWindow::new(size, slide, key, aggregate, context)),
-            None => Box::new(window_rows::TimeRelease::new(size, slide, context)),
+            None => Box::new(time_release::TimeRelease::new(size, slide, key, context)),
         },
         Window::Session { gap } => Box::new(session_window::SessionWindow::new(gap, key, aggregate, context)),
         Window::Count { size, slide } => Box::new(count_window::CountWindow::new(size, slide, key, aggregate, context)),

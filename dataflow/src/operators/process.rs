@@ -40,17 +40,17 @@ impl Operator for Process {
         for arg in &mut self.args {
             context.limit_hits(chunk, &rows, &arg.limit_hits());
         }
-        let (mut pos, mut time, mut records) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut pos, mut time) = (Vec::new(), Vec::new());
+        let mut records: Vec<Map> = Vec::new();
         let mut hits = Vec::new();
+        let mut evaluator = Evaluator::new(&self.functions);
         for row in 0..rows.len() {
             let values = args.iter().map(|column| column.get(row)).collect();
-            let mut emit = |_: &Arc<str>, fields: Vec<(Arc<str>, Value)>| {
+            for (_, fields) in evaluator.process(self.function, values) {
                 pos.push(rows.pos[row]);
                 time.push(rows.time[row]);
-                records.push(fields.into_iter().collect::<Map>());
-            };
-            let mut evaluator = Evaluator::emitting(&self.functions, &mut emit);
-            evaluator.call(self.function, values);
+                records.push(fields);
+            }
             if evaluator.limit_hit() {
                 hits.push(row as u32);
             }

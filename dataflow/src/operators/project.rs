@@ -33,6 +33,6 @@ impl Operator for Project {
             Some(event) => EventTypes::One(event.clone()),
             None => rows.event.clone(),
         };
-        Some(Rows { pos: rows.pos, time: rows.time, event, columns, whole: None, released: rows.released })
+        Some(Rows { pos: rows.pos, time: rows.time, event, columns, whole: None, released: rows.released, rank: rows.rank })
     }
 }

@@ -1,152 +1,255 @@
-//! From the states of an aggregate to result records.
+//! From records to states of an aggregate, and from states to result records.
+//!
+//! Results are computed by kernels over a synthetic layout, so that a window of a thousand keys costs a few vector
+//! operations and not a thousand walks over expressions:
+//!
+//! ```text
+//! call 0 … call n-1 │ key 0 … key m-1 │ _partition │ window_start │ window_end
+//! ```
 
 use super::Context;
 use super::key::partition_text;
-use super::state::{Rank, State};
-use crate::batch::{Chunk, EventTypes, Rows};
-use crate::column::{Column, from_values};
+use super::state::{Argument, Kind, Rank, States};
+use crate::batch::{Chunk, EventTypes, FiredRank, Rows, phase};
+use crate::column::{Column, Prim, from_values};
 use crate::kernel::Kernel;
-use rarog_lang::eval::interpreter::{Evaluator, Record};
-use rarog_lang::plan::{Aggregate, AggregateFn, Expr, Function};
-use rarog_lang::value::Value;
+use rarog_lang::plan::{Aggregate, AggregateFn, ColumnDef, Expr, Layout};
+use rarog_lang::value::{Type, Value};
+use std::ops::Range;
 use std::sync::Arc;
 
-/// An aggregate, ready to run: kernels for the arguments of its calls, and its items.
+/// An aggregate, ready to run.
 pub struct Calls {
-    functions: Vec<AggregateFn>,
-    arguments: Vec<Option<Kernel>>,
-    items: Vec<Expr>,
-    user: Arc<[Function]>,
+    /// What is kept: its kind and the kernel of its argument.
+    states: Vec<(Kind, Option<Kernel>)>,
+    /// For each call its function and the state it reads.
+    calls: Vec<(AggregateFn, usize)>,
+    keys: usize,
+    items: Vec<Kernel>,
 }
 
-/// A group's result: what its items may read.
-pub struct Group<'g> {
-    /// Key values.
-    pub key: &'g [Value],
-    /// States of the calls.
-    pub states: &'g [State],
-    /// Start and end of the window.
-    pub window: Option<(i64, i64)>,
-    /// Result time.
-    pub time: i64,
+/// States of all groups of one content (a pane, a window), by slot.
+pub struct Groups {
+    states: Vec<States>,
+    slots: usize,
 }
 
-struct GroupRecord<'g> {
-    group: &'g Group<'g>,
-    results: Vec<Value>,
-}
-
-impl Record for GroupRecord<'_> {
-    fn column(&self, _: u32) -> Value {
-        Value::Null
-    }
-    fn time(&self) -> i64 {
-        self.group.time
-    }
-    fn window(&self) -> Option<(i64, i64)> {
-        self.group.window
-    }
-    fn aggregate(&self, call: u32) -> Value {
-        self.results[call as usize].clone()
-    }
-    fn key(&self, key: u32) -> Value {
-        self.group.key[key as usize].clone()
-    }
-    fn partition(&self) -> Value {
-        partition_text(self.group.key)
-    }
-}
+/// Arguments of all states over a batch.
+pub type Arguments = Vec<Argument>;
 
 impl Calls {
-    /// Compiles an aggregate over the node's input.
-    pub fn new(aggregate: &Aggregate, context: &Context) -> Calls {
+    /// Compiles an aggregate over the node's input, whose groups have `keys` keys.
+    pub fn new(aggregate: &Aggregate, keys: usize, context: &Context) -> Calls {
         let layout = context.input_layout(0);
-        let compile = |argument: &Expr| Kernel::compile(argument, layout, context.functions.clone());
-        Calls {
-            functions: aggregate.calls.iter().map(|call| call.function).collect(),
-            arguments: aggregate.calls.iter().map(|call| call.argument.as_ref().map(compile)).collect(),
-            items: aggregate.items.clone(),
-            user: context.functions.clone(),
+        let mut specs: Vec<(Kind, &Option<Expr>)> = Vec::new();
+        let mut calls = Vec::new();
+        for call in &aggregate.calls {
+            let spec = (Kind::of(call.function), &call.argument);
+            let known = specs.iter().position(|other| *other == spec);
+            let state = known.unwrap_or_else(|| {
+                specs.push(spec);
+                specs.len() - 1
+            });
+            calls.push((call.function, state));
         }
+        let compile = |expr: &Expr, layout| Kernel::compile(expr, layout, context.functions.clone());
+        let states = specs.iter().map(|(kind, expr)| (*kind, expr.as_ref().map(|expr| compile(expr, layout)))).collect();
+        let shape = Shape { calls: calls.len() as u32, keys: keys as u32 };
+        let synthetic = shape.layout();
+        let items = aggregate.items.iter().map(|item| compile(&shape.lower(item), &synthetic)).collect();
+        Calls { states, calls, keys, items }
     }
 
-    /// States of a group without records.
-    pub fn fresh(&self) -> impl Iterator<Item = State> + '_ {
-        self.functions.iter().map(|function| State::new(*function))
+    /// No groups.
+    pub fn groups(&self) -> Groups {
+        Groups { states: self.states.iter().map(|(kind, _)| States::new(*kind)).collect(), slots: 0 }
     }
 
-    /// Number of calls.
-    pub fn len(&self) -> usize {
-        self.functions.len()
-    }
-
-    /// Arguments of all calls over a batch; records whose evaluation ran into a limit are reported.
-    pub fn arguments(&mut self, chunk: &Chunk, rows: &Rows, context: &Context) -> Vec<Option<Column>> {
-        let mut columns = Vec::with_capacity(self.arguments.len());
-        for kernel in &mut self.arguments {
-            columns.push(kernel.as_mut().map(|kernel| kernel.eval(rows)));
+    /// Arguments over a batch; records whose evaluation ran into a limit are reported.
+    pub fn arguments(&mut self, chunk: &Chunk, rows: &Rows, context: &Context) -> Arguments {
+        let mut arguments = Vec::with_capacity(self.states.len());
+        for (kind, kernel) in &mut self.states {
+            arguments.push(match kernel {
+                Some(kernel) => Argument::new(*kind, kernel.eval(rows)),
+                None => Argument::None,
+            });
             if let Some(kernel) = kernel {
                 context.limit_hits(chunk, rows, &kernel.limit_hits());
             }
         }
-        columns
-    }
-
-    /// Adds a row to a group's states.
-    #[inline]
-    pub fn add(states: &mut [State], arguments: &[Option<Column>], row: usize, rank: Rank) {
-        for (state, argument) in states.iter_mut().zip(arguments) {
-            state.add(argument.as_ref(), row, rank);
-        }
-    }
-
-    /// A group's result: one value per column of the output, and whether a limit was hit.
-    pub fn result(&self, group: &Group) -> (Vec<Value>, bool) {
-        let results = group.states.iter().map(State::result).collect();
-        let record = GroupRecord { group, results };
-        let mut evaluator = Evaluator::new(&self.user);
-        let values = self.items.iter().map(|item| evaluator.eval(item, &record)).collect();
-        (values, evaluator.limit_hit())
+        arguments
     }
 }
 
-/// Collects result records of a node.
+/// The synthetic layout.
+struct Shape {
+    calls: u32,
+    keys: u32,
+}
+
+impl Shape {
+    fn partition(&self) -> u32 {
+        self.calls + self.keys
+    }
+
+    fn layout(&self) -> Layout {
+        let column = |_| ColumnDef { name: "".into(), ty: Type::Any, keep_null: false, hidden: false };
+        Layout { columns: (0..self.partition() + 3).map(column).collect(), open: false }
+    }
+
+    /// The item over the synthetic layout.
+    fn lower(&self, item: &Expr) -> Expr {
+        item.map(&|expr| match expr {
+            Expr::Aggregate(call) => Some(Expr::Column(*call)),
+            Expr::Key(key) => Some(Expr::Column(self.calls + key)),
+            Expr::Partition => Some(Expr::Column(self.partition())),
+            Expr::WindowStart => Some(Expr::Column(self.partition() + 1)),
+            Expr::WindowEnd => Some(Expr::Column(self.partition() + 2)),
+            _ => None,
+        })
+    }
+}
+
+impl Groups {
+    /// Makes room for the groups in slots below `slots`.
+    #[inline]
+    pub fn grow(&mut self, slots: usize) {
+        if slots > self.slots {
+            self.slots = slots;
+            self.states.iter_mut().for_each(|states| states.grow(slots));
+        }
+    }
+
+    /// Forgets what a group has seen.
+    pub fn reset(&mut self, slot: usize) {
+        self.states.iter_mut().for_each(|states| states.reset(slot));
+    }
+
+    /// Adds rows, the i-th to the group in `slots[i]`.
+    pub fn add_rows(&mut self, slots: &[u32], rows: Range<usize>, arguments: &Arguments, rank: &dyn Fn(usize) -> Rank) {
+        for (states, argument) in self.states.iter_mut().zip(arguments) {
+            states.add_rows(slots, rows.start, argument, rank);
+        }
+    }
+
+    /// Adds a row to a group.
+    pub fn add(&mut self, slot: usize, arguments: &Arguments, row: usize, rank: Rank) {
+        for (states, argument) in self.states.iter_mut().zip(arguments) {
+            states.add(slot, argument, row, &|_| rank);
+        }
+    }
+
+    /// Adds what a group of other groups of the same calls has seen.
+    pub fn merge(&mut self, slot: usize, other: &Groups, from: usize) {
+        for (states, more) in self.states.iter_mut().zip(&other.states) {
+            states.merge(slot, more, from);
+        }
+    }
+
+    /// Adds what a group of the same groups has seen, and forgets it there.
+    pub fn take_over(&mut self, slot: usize, from: usize, calls: &Calls) {
+        let mut moved = calls.groups();
+        moved.grow(1);
+        moved.merge(0, self, from);
+        self.reset(from);
+        self.merge(slot, &moved, 0);
+    }
+}
+
+/// A group that is reported.
+pub struct Group<'g> {
+    /// Key values.
+    pub key: &'g [Value],
+    /// States.
+    pub groups: &'g Groups,
+    /// The group's slot.
+    pub slot: usize,
+    /// Start and end of the window.
+    pub window: Option<(i64, i64)>,
+    /// Result time.
+    pub time: i64,
+    /// Order among results that are fired together.
+    pub rank: FiredRank,
+}
+
+/// Collects results of groups, column by column.
 pub struct Results {
     pos: Vec<u64>,
     time: Vec<i64>,
-    columns: Vec<Vec<Value>>,
-    event: Arc<str>,
+    rank: Vec<FiredRank>,
+    calls: Vec<Vec<Value>>,
+    keys: Vec<Vec<Value>>,
+    partition: Vec<Value>,
+    windows: Vec<(i64, i64)>,
+    windowed: bool,
 }
 
 impl Results {
-    /// For records with the layout of the node; their type is its stream's name.
-    pub fn new(context: &Context) -> Results {
-        let width = context.layout().columns.len();
-        Results { pos: vec![], time: vec![], columns: vec![Vec::new(); width], event: context.stream() }
-    }
-
-    /// Adds a record.
-    pub fn push(&mut self, pos: u64, time: i64, values: Vec<Value>) {
-        self.pos.push(pos);
-        self.time.push(time);
-        for (column, value) in self.columns.iter_mut().zip(values) {
-            column.push(value);
+    /// For the results of these calls.
+    pub fn new(calls: &Calls) -> Results {
+        Results {
+            pos: Vec::new(),
+            time: Vec::new(),
+            rank: Vec::new(),
+            calls: vec![Vec::new(); calls.calls.len()],
+            keys: vec![Vec::new(); calls.keys],
+            partition: Vec::new(),
+            windows: Vec::new(),
+            windowed: false,
         }
     }
 
-    /// The rows, if there are any.
-    pub fn rows(self) -> Option<Rows> {
-        if self.pos.is_empty() {
+    /// Adds the result of a group.
+    pub fn push(&mut self, calls: &Calls, pos: u64, group: &Group) {
+        self.pos.push(pos);
+        self.time.push(group.time);
+        self.rank.push(group.rank);
+        for (column, (function, state)) in self.calls.iter_mut().zip(&calls.calls) {
+            column.push(group.groups.states[*state].result(*function, group.slot));
+        }
+        for (column, value) in self.keys.iter_mut().zip(group.key) {
+            column.push(value.clone());
+        }
+        self.partition.push(match group.key {
+            [text @ Value::Str(_)] => text.clone(),
+            key => partition_text(key),
+        });
+        self.windows.push(group.window.unwrap_or_default());
+        self.windowed |= group.window.is_some();
+    }
+
+    /// The result records, if there are any. Limits that their computation ran into are reported.
+    pub fn rows(self, calls: &mut Calls, chunk: &Chunk, context: &Context) -> Option<Rows> {
+        let count = self.pos.len();
+        if count == 0 {
             return None;
         }
-        Some(Rows {
+        let time_column = |values: Vec<i64>| Column::Time(Prim { values: Arc::new(values), valid: None });
+        let mut columns: Vec<Column> = self.calls.into_iter().chain(self.keys).map(from_values).collect();
+        columns.push(from_values(self.partition));
+        if self.windowed {
+            columns.push(time_column(self.windows.iter().map(|window| window.0).collect()));
+            columns.push(time_column(self.windows.iter().map(|window| window.1).collect()));
+        } else {
+            columns.extend([Column::Null(count), Column::Null(count)]);
+        }
+        let mut rows = Rows {
             pos: Arc::new(self.pos),
             time: Arc::new(self.time),
-            event: EventTypes::One(self.event),
-            columns: self.columns.into_iter().map(from_values).collect(),
+            event: EventTypes::One(context.stream()),
+            columns,
             whole: None,
             released: None,
-            rank: None,
-        })
+            rank: Some(Arc::new(self.rank)),
+        };
+        let mut items = Vec::with_capacity(calls.items.len());
+        for item in &mut calls.items {
+            items.push(item.eval(&rows));
+            for row in item.limit_hits() {
+                context.result_limit(chunk, rows.pos[row as usize] >> phase::BITS);
+            }
+        }
+        rows.columns = items;
+        Some(rows)
     }
 }

@@ -1,27 +1,24 @@
 //! Session windows: maximal chains of a key's records with gaps of at most `gap`; out of order records may join two.
 
-use super::key::Keys;
-use super::result::{Calls, Group, Results};
-use super::state::State;
+use super::key::{self, KeyColumns, KeyTable, Keys};
+use super::result::{Arguments, Calls, Group, Groups, Results};
+use super::state::Rank;
 use super::window_rows::{Held, Releases};
 use super::{Context, Operator};
 use crate::batch::{Chunk, Released, Rows, phase};
-use crate::clock::Watermark;
-use rarog_lang::eval::order::KeyValue;
+use crate::clock::{Progress, Watermark};
 use rarog_lang::plan::{Aggregate, Key};
-use rarog_lang::value::Value;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-type SessionKey = Arc<[KeyValue]>;
-
+/// An open session. Its aggregate's states are in the slot of its id.
 struct Session {
     first: i64,
     last: i64,
-    /// Unique: tells sessions of one end apart.
-    id: u64,
-    key: Arc<[Value]>,
-    states: Vec<State>,
+    /// Unique among open sessions.
+    id: u32,
+    /// Where its first record stood.
+    began: u64,
     records: Vec<Held>,
 }
 
@@ -29,122 +26,185 @@ struct Session {
 pub struct SessionWindow {
     gap: i64,
     keys: Keys,
-    calls: Option<Calls>,
     watermark: Watermark,
-    /// Open sessions of each key; a key without sessions is not there.
-    open: HashMap<SessionKey, Vec<Session>>,
-    /// Open sessions by (end, id).
-    ends: BTreeMap<(i64, u64), SessionKey>,
-    ids: u64,
+    /// Keys with open sessions.
+    table: KeyTable,
+    /// Open sessions by the key's slot.
+    open: Vec<Vec<Session>>,
+    /// Open sessions by (end, id): the slot of the key.
+    ends: Ends,
+    states: Option<SessionStates>,
+    free: Vec<u32>,
+    ids: u32,
+    instances: u64,
+}
+
+/// Ends move with every record, so they are kept by lower bound: an entry whose session has moved on is put back when it
+/// is met.
+type Ends = BTreeMap<i64, HashMap<u32, usize>>;
+
+struct SessionStates {
+    calls: Calls,
+    groups: Groups,
 }
 
 struct Fired {
-    results: Results,
+    results: Option<Results>,
     releases: Releases,
-    limits: Vec<u64>,
 }
 
 impl SessionWindow {
     /// `gap` in ns.
     pub fn new(gap: i64, key: &[Key], aggregate: Option<&Aggregate>, context: &Context) -> SessionWindow {
+        let states = aggregate.map(|aggregate| {
+            let calls = Calls::new(aggregate, key.len(), context);
+            SessionStates { groups: calls.groups(), calls }
+        });
         SessionWindow {
             gap,
             keys: Keys::new(key, context),
-            calls: aggregate.map(|aggregate| Calls::new(aggregate, context)),
             watermark: context.watermark(),
-            open: HashMap::new(),
+            table: KeyTable::default(),
+            open: Vec::new(),
             ends: BTreeMap::new(),
+            states,
+            free: Vec::new(),
             ids: 0,
+            instances: 0,
         }
-    }
-
-    fn end(&self, session: &Session) -> (i64, u64) {
-        (session.last.saturating_add(self.gap), session.id)
     }
 
     /// Fires every session whose end lies before w.
-    fn fire(&mut self, w: i64, position: &dyn Fn(i64) -> usize, fired: &mut Fired) {
+    fn fire(&mut self, w: i64, progress: &Progress, fired: &mut Fired) {
         while let Some(entry) = self.ends.first_entry() {
-            let (end, id) = *entry.key();
-            if end >= w {
+            let bound = *entry.key();
+            if bound >= w {
                 break;
             }
-            let key = entry.remove();
-            let Some(sessions) = self.open.get_mut(&key) else { continue };
-            let Some(index) = sessions.iter().position(|session| session.id == id) else { continue };
-            let session = sessions.swap_remove(index);
-            if sessions.is_empty() {
-                self.open.remove(&key);
+            let mut over: Vec<(Session, usize)> = Vec::new();
+            for (id, slot) in entry.remove() {
+                let sessions = &self.open[slot];
+                let Some(index) = sessions.iter().position(|session| session.id == id) else { continue };
+                let end = sessions[index].last.saturating_add(self.gap);
+                if end > bound {
+                    self.ends.entry(end).or_default().insert(id, slot);
+                } else {
+                    over.push((self.open[slot].swap_remove(index), slot));
+                }
             }
-            let pos = (position(end.saturating_add(1)) as u64) << phase::BITS | phase::FIRED;
-            self.report(session, end, pos, fired);
+            over.sort_by_key(|(session, slot)| (session.began, self.table.hash(*slot)));
+            let pos = (progress.reaches(bound.saturating_add(1)) as u64) << phase::BITS | phase::FIRED;
+            for (session, slot) in over {
+                self.report(session, slot, bound, pos, fired);
+            }
         }
     }
 
-    fn report(&self, mut session: Session, end: i64, pos: u64, fired: &mut Fired) {
-        let window = (session.first, end);
-        match &self.calls {
-            Some(calls) => {
-                let group = Group { key: &session.key, states: &session.states, window: Some(window), time: end };
-                let (values, limit) = calls.result(&group);
-                fired.limits.extend(limit.then_some(pos >> phase::BITS));
-                fired.results.push(pos, end, values);
+    fn report(&mut self, mut session: Session, slot: usize, end: i64, pos: u64, fired: &mut Fired) {
+        let key = self.table.key(slot).clone();
+        let rank = (session.began, self.table.hash(slot));
+        match (&mut self.states, &mut fired.results) {
+            (Some(states), Some(results)) => {
+                let window = Some((session.first, end));
+                let of = session.id as usize;
+                let group = Group { key: &key, groups: &states.groups, slot: of, window, time: end, rank };
+                results.push(&states.calls, pos, &group);
+                states.groups.reset(of);
             }
-            None => {
+            _ => {
+                self.instances += 1;
                 session.records.sort_by_key(|held| held.rank);
-                let released = Released { instance: session.id, start: window.0, end };
-                fired.releases.push(pos, end, released, session.records.iter());
+                let released = Released { instance: self.instances, start: session.first, end };
+                fired.releases.push(pos, end, rank, released, session.records.iter());
             }
+        }
+        self.free.push(session.id);
+        if self.open[slot].is_empty() {
+            self.table.remove(slot);
         }
     }
 
-    /// The session that a record at `time` belongs to: those it touches, joined; `None` if the record is late.
-    fn session(&mut self, key: &SessionKey, values: &[Value], time: i64, w: i64) -> Option<&mut Session> {
+    /// Where the session is that a record at `time` belongs to: those of its key that it touches, joined. `None`: it is late.
+    fn session(&mut self, passage: &Passage, row: usize, time: i64, w: i64) -> Option<(usize, usize)> {
+        let began = key::began(passage.chunk.seq, passage.rows.pos[row]);
         let (low, high) = (time.saturating_sub(self.gap), time.saturating_add(self.gap));
-        let sessions = self.open.remove(key).unwrap_or_default();
-        let (touched, mut apart): (Vec<Session>, Vec<Session>) =
-            sessions.into_iter().partition(|session| session.last >= low && session.first <= high);
-        if touched.is_empty() && high < w {
-            if !apart.is_empty() {
-                self.open.insert(key.clone(), apart);
+        let (slot, new) = self.table.slot(&passage.columns, row);
+        if slot == self.open.len() {
+            self.open.push(Vec::new());
+        }
+        let touches = |session: &Session| session.last >= low && session.first <= high;
+        let index = match self.open[slot].iter().position(touches) {
+            Some(index) => index,
+            None if high < w => {
+                if new {
+                    self.table.remove(slot);
+                }
+                return None;
             }
-            return None;
+            None => self.begin(slot, time, began),
+        };
+        while let Some(other) = self.open[slot].iter().skip(index + 1).position(touches) {
+            let other = self.open[slot].swap_remove(index + 1 + other);
+            self.join(slot, index, other);
         }
-        for session in &touched {
-            let end = self.end(session);
-            self.ends.remove(&end);
-        }
-        self.ids += 1;
-        let id = self.ids;
-        let mut touched = touched.into_iter();
-        let mut joined = touched.next().unwrap_or_else(|| Session {
-            first: time,
-            last: time,
-            id,
-            key: values.into(),
-            states: self.calls.as_ref().map(|calls| calls.fresh().collect()).unwrap_or_default(),
-            records: Vec::new(),
+        let session = &mut self.open[slot][index];
+        session.first = session.first.min(time);
+        session.last = session.last.max(time);
+        Some((slot, index))
+    }
+
+    fn begin(&mut self, slot: usize, time: i64, began: u64) -> usize {
+        let id = self.free.pop().unwrap_or_else(|| {
+            self.ids += 1;
+            self.ids - 1
         });
-        for other in touched {
-            joined.join(other);
+        if let Some(states) = &mut self.states {
+            states.groups.grow(self.ids as usize);
         }
-        joined.first = joined.first.min(time);
-        joined.last = joined.last.max(time);
-        self.ends.insert(self.end(&joined), key.clone());
-        apart.push(joined);
-        self.open.entry(key.clone()).or_insert(apart).last_mut()
+        self.ends.entry(time.saturating_add(self.gap)).or_default().insert(id, slot);
+        self.open[slot].push(Session { first: time, last: time, id, began, records: Vec::new() });
+        self.open[slot].len() - 1
+    }
+
+    fn join(&mut self, slot: usize, into: usize, other: Session) {
+        let session = &mut self.open[slot][into];
+        session.first = session.first.min(other.first);
+        session.last = session.last.max(other.last);
+        session.began = session.began.min(other.began);
+        session.records.extend(other.records);
+        let end = session.last.saturating_add(self.gap);
+        // The session that goes may have stood for the earlier end.
+        self.ends.entry(end).or_default().insert(session.id, slot);
+        if let Some(states) = &mut self.states {
+            states.groups.take_over(session.id as usize, other.id as usize, &states.calls);
+        }
+        self.free.push(other.id);
+    }
+
+    fn add(&mut self, passage: &Passage, row: usize, context: &Context) {
+        let rows = passage.rows;
+        let (time, pos) = (rows.time[row], rows.pos[row]);
+        let rank: Rank = (time, passage.chunk.seq, pos);
+        let w = passage.progress.before((pos >> phase::BITS) as usize);
+        let Some((slot, index)) = self.session(passage, row, time, w) else {
+            context.late(passage.chunk, rows, row);
+            return;
+        };
+        let session = &mut self.open[slot][index];
+        match (&passage.arguments, &mut self.states) {
+            (Some(arguments), Some(states)) => states.groups.add(session.id as usize, arguments, row, rank),
+            _ => session.records.push(Held::of(rows, row, rank)),
+        }
     }
 }
 
-impl Session {
-    fn join(&mut self, other: Session) {
-        self.first = self.first.min(other.first);
-        self.last = self.last.max(other.last);
-        for (state, more) in self.states.iter_mut().zip(&other.states) {
-            state.merge(more);
-        }
-        self.records.extend(other.records);
-    }
+/// One chunk on its way through the operator.
+struct Passage<'p> {
+    chunk: &'p Chunk,
+    progress: &'p Progress<'p>,
+    rows: &'p Rows,
+    columns: KeyColumns,
+    arguments: Option<Arguments>,
 }
 
 impl Operator for SessionWindow {
@@ -152,35 +212,26 @@ impl Operator for SessionWindow {
         let rows = ports.pop().flatten();
         let watermark = self.watermark.clone();
         let progress = watermark.over(chunk);
-        let position = |time: i64| progress.reaches(time);
-        let mut fired =
-            Fired { results: Results::new(context), releases: Releases::new(context), limits: Vec::new() };
+        let results = self.states.as_ref().map(|states| Results::new(&states.calls));
+        let mut fired = Fired { results, releases: Releases::new(context) };
         if let Some(rows) = &rows {
             let columns = self.keys.of(rows);
-            let arguments = self.calls.as_mut().map(|calls| calls.arguments(chunk, rows, context));
+            let arguments = self.states.as_mut().map(|states| states.calls.arguments(chunk, rows, context));
+            let passage = Passage { chunk, progress: &progress, rows, columns, arguments };
             for row in 0..rows.len() {
-                let w = progress.before((rows.pos[row] >> phase::BITS) as usize);
-                self.fire(w, &position, &mut fired);
-                let time = rows.time[row];
-                let rank = (time, chunk.seq, rows.pos[row]);
-                let values = columns.values(row);
-                let key: SessionKey = values.iter().cloned().map(KeyValue).collect();
-                match self.session(&key, &values, time, w) {
-                    None => context.late(chunk, rows, row),
-                    Some(session) => match &arguments {
-                        Some(arguments) => Calls::add(&mut session.states, arguments, row, rank),
-                        None => session.records.push(Held::of(rows, row, rank)),
-                    },
-                }
+                self.fire(progress.before((rows.pos[row] >> phase::BITS) as usize), &progress, &mut fired);
+                self.add(&passage, row, context);
             }
         }
-        self.fire(progress.last(), &position, &mut fired);
-        context.result_limits(chunk, &fired.limits);
+        self.fire(progress.last(), &progress, &mut fired);
         self.watermark.pass(chunk);
-        fired.results.rows().or_else(|| fired.releases.rows())
+        match (&mut self.states, fired.results) {
+            (Some(states), Some(results)) => results.rows(&mut states.calls, chunk, context),
+            _ => fired.releases.rows(),
+        }
     }
 
     fn open(&self) -> u64 {
-        self.ends.len() as u64
+        self.open.iter().map(|sessions| sessions.len() as u64).sum()
     }
 }

@@ -1,142 +1,77 @@
 //! Partial states of aggregate functions (vpl.md section 9). States of the same call merge, whatever part of the content
 //! each has seen; what depends on order keeps (event time, arrival) with its values.
 
-use crate::column::Column;
+use super::key::{KeyColumns, KeyTable};
+use super::numbers::{Compensated, Moments, Sum};
+use crate::column::{Column, Prim};
+use rarog_lang::eval::ops::finite;
 use rarog_lang::eval::order::{KeyValue, compare};
 use rarog_lang::plan::AggregateFn;
 use rarog_lang::value::Value;
 use std::cmp::Ordering;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 /// Order of a record inside a window: event time (0 where only arrival counts), then arrival.
 pub type Rank = (i64, u64, u64);
 
-/// Compensated (Neumaier) sum of floats.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Compensated {
-    sum: f64,
-    rest: f64,
-}
-
-impl Compensated {
-    #[inline]
-    fn add(&mut self, value: f64) {
-        let total = self.sum + value;
-        let lost = if self.sum.abs() >= value.abs() { (self.sum - total) + value } else { (value - total) + self.sum };
-        self.rest += lost;
-        self.sum = total;
-    }
-
-    fn merge(&mut self, other: &Compensated) {
-        self.add(other.sum);
-        self.add(other.rest);
-    }
-
-    fn value(&self) -> f64 {
-        self.sum + self.rest
-    }
-}
-
-/// Sum of numbers: ints exactly, floats compensated.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Sum {
-    ints: i128,
-    floats: Compensated,
-    any_float: bool,
-    count: u64,
-}
-
-impl Sum {
-    #[inline]
-    fn add_int(&mut self, value: i64) {
-        self.ints += i128::from(value);
-        self.count += 1;
-    }
-
-    #[inline]
-    fn add_float(&mut self, value: f64) {
-        self.floats.add(value);
-        self.any_float = true;
-        self.count += 1;
-    }
-
-    fn merge(&mut self, other: &Sum) {
-        self.ints += other.ints;
-        self.floats.merge(&other.floats);
-        self.any_float |= other.any_float;
-        self.count += other.count;
-    }
-
-    fn total(&self) -> f64 {
-        let mut floats = self.floats;
-        floats.add(self.ints as f64);
-        floats.value()
-    }
-
-    fn value(&self) -> Value {
-        if self.any_float {
-            return finite(self.total());
-        }
-        i64::try_from(self.ints).map_or(Value::Null, Value::Int)
-    }
-}
-
-/// Sums for variance: of the distances to the first value, which keeps them small.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Moments {
-    count: u64,
-    mean: f64,
-    squares: f64,
-}
-
-impl Moments {
-    fn add(&mut self, value: f64) {
-        self.count += 1;
-        let distance = value - self.mean;
-        self.mean += distance / self.count as f64;
-        self.squares += distance * (value - self.mean);
-    }
-
-    fn merge(&mut self, other: &Moments) {
-        if other.count == 0 {
-            return;
-        }
-        let count = self.count + other.count;
-        let distance = other.mean - self.mean;
-        let weight = other.count as f64 / count as f64;
-        self.squares += other.squares + distance * distance * self.count as f64 * weight;
-        self.mean += distance * weight;
-        self.count = count;
-    }
-
-    fn variance(&self) -> Option<f64> {
-        (self.count > 1).then(|| (self.squares / (self.count - 1) as f64).max(0.0))
-    }
-}
-
-/// State of one call over one group.
-#[derive(Clone, Debug)]
-pub enum State {
+/// What a call keeps; calls of one kind over one argument share their state (`sum(x)` and `avg(x)`).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Kind {
     /// `count()`, `count(x)`
-    Count(u64),
-    /// `sum`
-    Sum(Sum),
-    /// `avg`
-    Avg(Sum),
-    /// `min` (false) and `max` (true): best number, str, timestamp, duration.
-    Extreme(bool, Box<[Option<Value>; 4]>),
-    /// `variance`, `stddev` (true)
-    Moments(bool, Moments),
+    Count,
+    /// `sum`, `avg`
+    Sum,
+    /// `min` (false), `max` (true)
+    Extreme(bool),
+    /// `variance`, `stddev`
+    Moments,
     /// `first` (false), `last` (true)
-    Edge(bool, Option<(Rank, Value)>),
+    Edge(bool),
     /// `count_distinct`
-    Distinct(HashSet<KeyValue>),
-    /// `ema`, `collect`, `top_k`, `percentile`: the values.
-    Values(AggregateFn, Vec<(Rank, Value)>),
+    Distinct,
+    /// `collect`, `top_k`
+    Values,
+    /// `ema`, `percentile`
+    Numbers,
 }
 
-fn finite(value: f64) -> Value {
-    if value.is_finite() { Value::Float(value) } else { Value::Null }
+impl Kind {
+    /// What a function keeps.
+    pub fn of(function: AggregateFn) -> Kind {
+        match function {
+            AggregateFn::Count | AggregateFn::CountValues => Kind::Count,
+            AggregateFn::Sum | AggregateFn::Avg => Kind::Sum,
+            AggregateFn::Min => Kind::Extreme(false),
+            AggregateFn::Max => Kind::Extreme(true),
+            AggregateFn::Variance | AggregateFn::Stddev => Kind::Moments,
+            AggregateFn::First => Kind::Edge(false),
+            AggregateFn::Last => Kind::Edge(true),
+            AggregateFn::CountDistinct => Kind::Distinct,
+            AggregateFn::Collect | AggregateFn::TopK(_) => Kind::Values,
+            AggregateFn::Ema(_) | AggregateFn::Percentile(_) => Kind::Numbers,
+        }
+    }
+}
+
+/// Best number, text, timestamp and duration.
+type Best = [Option<Value>; 4];
+
+/// States of one call for all groups, by slot.
+pub enum States {
+    /// Records or values.
+    Count(Vec<u64>),
+    /// Sums.
+    Sum(Vec<Sum>),
+    /// Greatest (true) or least.
+    Extreme(bool, Vec<Best>),
+    /// Moments.
+    Moments(Vec<Moments>),
+    /// Last (true) or first.
+    Edge(bool, Vec<Option<(Rank, Value)>>),
+    /// Distinct values.
+    Distinct(Vec<KeyTable>),
+    /// Values; only numbers if true.
+    Values(bool, Vec<Vec<(Rank, Value)>>),
 }
 
 fn number(value: &Value) -> Option<f64> {
@@ -147,121 +82,207 @@ fn number(value: &Value) -> Option<f64> {
     }
 }
 
-impl State {
-    /// State of a group without records.
-    pub fn new(function: AggregateFn) -> State {
-        match function {
-            AggregateFn::Count | AggregateFn::CountValues => State::Count(0),
-            AggregateFn::Sum => State::Sum(Sum::default()),
-            AggregateFn::Avg => State::Avg(Sum::default()),
-            AggregateFn::Min => State::Extreme(false, Box::default()),
-            AggregateFn::Max => State::Extreme(true, Box::default()),
-            AggregateFn::Variance => State::Moments(false, Moments::default()),
-            AggregateFn::Stddev => State::Moments(true, Moments::default()),
-            AggregateFn::First => State::Edge(false, None),
-            AggregateFn::Last => State::Edge(true, None),
-            AggregateFn::CountDistinct => State::Distinct(HashSet::new()),
-            AggregateFn::Ema(_) | AggregateFn::Collect | AggregateFn::TopK(_) | AggregateFn::Percentile(_) => {
-                State::Values(function, Vec::new())
-            }
-        }
-    }
+/// The argument of a call over a batch.
+pub enum Argument {
+    /// `count()` has none.
+    None,
+    /// Its values.
+    Column(Column),
+    /// Its values as keys, for `count_distinct`.
+    Keys(KeyColumns, Column),
+}
 
-    /// Takes the argument's value at a row; `None` for `count()`.
-    #[inline]
-    pub fn add(&mut self, argument: Option<&Column>, row: usize, rank: Rank) {
-        match (self, argument) {
-            (State::Count(count), None) => *count += 1,
-            (State::Sum(sum) | State::Avg(sum), Some(Column::Float(floats))) => {
-                if floats.valid.as_ref().is_none_or(|valid| valid[row]) {
-                    sum.add_float(floats.values[row]);
-                }
+impl Argument {
+    /// Prepares the values of an argument for a kind of state.
+    pub fn new(kind: Kind, column: Column) -> Argument {
+        match kind {
+            Kind::Distinct => {
+                let rows = column.len();
+                Argument::Keys(KeyColumns::new(vec![column.clone()], rows), column)
             }
-            (State::Sum(sum) | State::Avg(sum), Some(Column::Int(ints))) => {
-                if ints.valid.as_ref().is_none_or(|valid| valid[row]) {
-                    sum.add_int(ints.values[row]);
-                }
-            }
-            (state, Some(column)) => state.add_value(column.get(row), rank),
-            (_, None) => {}
-        }
-    }
-
-    fn add_value(&mut self, value: Value, rank: Rank) {
-        match self {
-            State::Edge(last, edge) => {
-                let better = edge.as_ref().is_none_or(|(at, _)| if *last { rank >= *at } else { rank < *at });
-                if better {
-                    *edge = Some((rank, value));
-                }
-                return;
-            }
-            _ if value == Value::Null => return,
-            State::Count(count) => *count += 1,
-            State::Sum(sum) | State::Avg(sum) => match value {
-                Value::Int(int) => sum.add_int(int),
-                Value::Float(float) => sum.add_float(float),
-                _ => {}
-            },
-            State::Extreme(max, best) => extreme(*max, best, value),
-            State::Moments(_, moments) => {
-                if let Some(number) = number(&value) {
-                    moments.add(number);
-                }
-            }
-            State::Distinct(seen) => {
-                seen.insert(KeyValue(value));
-            }
-            State::Values(function, values) => {
-                let numbers = matches!(function, AggregateFn::Ema(_) | AggregateFn::Percentile(_));
-                if !numbers || number(&value).is_some() {
-                    values.push((rank, value));
-                }
-            }
-        }
-    }
-
-    /// Takes over what another state of the same call has seen.
-    pub fn merge(&mut self, other: &State) {
-        match (self, other) {
-            (State::Count(count), State::Count(more)) => *count += more,
-            (State::Sum(sum), State::Sum(more)) | (State::Avg(sum), State::Avg(more)) => sum.merge(more),
-            (State::Extreme(max, best), State::Extreme(_, more)) => {
-                for value in more.iter().flatten() {
-                    extreme(*max, best, value.clone());
-                }
-            }
-            (State::Moments(_, moments), State::Moments(_, more)) => moments.merge(more),
-            (state @ State::Edge(..), State::Edge(_, more)) => {
-                if let Some((rank, value)) = more {
-                    state.add_value(value.clone(), *rank);
-                }
-            }
-            (State::Distinct(seen), State::Distinct(more)) => seen.extend(more.iter().cloned()),
-            (State::Values(_, values), State::Values(_, more)) => values.extend(more.iter().cloned()),
-            _ => unreachable!("states of one call have one form"),
-        }
-    }
-
-    /// The value of the aggregate.
-    pub fn result(&self) -> Value {
-        match self {
-            State::Count(count) => Value::Int(*count as i64),
-            State::Sum(sum) => sum.value(),
-            State::Avg(sum) if sum.count == 0 => Value::Null,
-            State::Avg(sum) => finite(sum.total() / sum.count as f64),
-            State::Extreme(_, best) => best.iter().flatten().next().cloned().unwrap_or_default(),
-            State::Moments(root, moments) => {
-                moments.variance().map_or(Value::Null, |v| finite(if *root { v.sqrt() } else { v }))
-            }
-            State::Edge(_, edge) => edge.as_ref().map_or(Value::Null, |(_, value)| value.clone()),
-            State::Distinct(seen) => Value::Int(seen.len() as i64),
-            State::Values(function, values) => from_values(*function, values),
+            _ => Argument::Column(column),
         }
     }
 }
 
-fn extreme(max: bool, best: &mut [Option<Value>; 4], value: Value) {
+#[inline]
+fn valid<T>(prim: &Prim<T>, row: usize) -> bool {
+    prim.valid.as_ref().is_none_or(|valid| valid[row])
+}
+
+impl States {
+    /// No groups.
+    pub fn new(kind: Kind) -> States {
+        match kind {
+            Kind::Count => States::Count(Vec::new()),
+            Kind::Sum => States::Sum(Vec::new()),
+            Kind::Extreme(max) => States::Extreme(max, Vec::new()),
+            Kind::Moments => States::Moments(Vec::new()),
+            Kind::Edge(last) => States::Edge(last, Vec::new()),
+            Kind::Distinct => States::Distinct(Vec::new()),
+            Kind::Values => States::Values(false, Vec::new()),
+            Kind::Numbers => States::Values(true, Vec::new()),
+        }
+    }
+
+    /// Makes room for `slots` groups.
+    pub fn grow(&mut self, slots: usize) {
+        match self {
+            States::Count(all) => all.resize(slots, 0),
+            States::Sum(all) => all.resize(slots, Sum::default()),
+            States::Extreme(_, all) => all.resize(slots, Best::default()),
+            States::Moments(all) => all.resize(slots, Moments::default()),
+            States::Edge(_, all) => all.resize(slots, None),
+            States::Distinct(all) => all.resize_with(slots, KeyTable::default),
+            States::Values(_, all) => all.resize(slots, Vec::new()),
+        }
+    }
+
+    /// Forgets what a group has seen.
+    pub fn reset(&mut self, slot: usize) {
+        match self {
+            States::Count(all) => all[slot] = 0,
+            States::Sum(all) => all[slot] = Sum::default(),
+            States::Extreme(_, all) => all[slot] = Best::default(),
+            States::Moments(all) => all[slot] = Moments::default(),
+            States::Edge(_, all) => all[slot] = None,
+            States::Distinct(all) => all[slot] = KeyTable::default(),
+            States::Values(_, all) => all[slot] = Vec::new(),
+        }
+    }
+
+    /// Takes rows `first..first + slots.len()`, the i-th for group `slots[i]`.
+    pub fn add_rows(&mut self, slots: &[u32], first: usize, argument: &Argument, rank: &dyn Fn(usize) -> Rank) {
+        match (&mut *self, argument) {
+            (States::Count(all), Argument::None) => slots.iter().for_each(|&slot| all[slot as usize] += 1),
+            (States::Sum(all), Argument::Column(Column::Float(floats))) => {
+                for (offset, &slot) in slots.iter().enumerate() {
+                    if valid(floats, first + offset) {
+                        all[slot as usize].add_float(floats.values[first + offset]);
+                    }
+                }
+            }
+            (States::Sum(all), Argument::Column(Column::Int(ints))) => {
+                for (offset, &slot) in slots.iter().enumerate() {
+                    if valid(ints, first + offset) {
+                        all[slot as usize].add_int(ints.values[first + offset]);
+                    }
+                }
+            }
+            _ => {
+                for (offset, &slot) in slots.iter().enumerate() {
+                    self.add(slot as usize, argument, first + offset, rank);
+                }
+            }
+        }
+    }
+
+    /// Takes one row.
+    pub fn add(&mut self, slot: usize, argument: &Argument, row: usize, rank: &dyn Fn(usize) -> Rank) {
+        match (self, argument) {
+            (States::Count(all), Argument::None) => all[slot] += 1,
+            (_, Argument::None) => {}
+            (States::Distinct(all), Argument::Keys(keys, column)) => {
+                if column.get(row) != Value::Null {
+                    all[slot].slot(keys, row);
+                }
+            }
+            (States::Extreme(max, all), Argument::Column(Column::Float(floats))) => {
+                if valid(floats, row) {
+                    extreme_float(*max, &mut all[slot], floats.values[row]);
+                }
+            }
+            (state, Argument::Column(column) | Argument::Keys(_, column)) => {
+                state.add_value(slot, column.get(row), rank(row));
+            }
+        }
+    }
+
+    fn add_value(&mut self, slot: usize, value: Value, rank: Rank) {
+        match self {
+            States::Edge(last, all) => edge(*last, &mut all[slot], value, rank),
+            _ if value == Value::Null => {}
+            States::Count(all) => all[slot] += 1,
+            States::Sum(all) => match value {
+                Value::Int(int) => all[slot].add_int(int),
+                Value::Float(float) => all[slot].add_float(float),
+                _ => {}
+            },
+            States::Extreme(max, all) => extreme(*max, &mut all[slot], value),
+            States::Moments(all) => {
+                if let Some(number) = number(&value) {
+                    all[slot].add(number);
+                }
+            }
+            States::Values(numbers, all) => {
+                if !*numbers || number(&value).is_some() {
+                    all[slot].push((rank, value));
+                }
+            }
+            States::Distinct(_) => unreachable!("distinct values come as keys"),
+        }
+    }
+
+    /// Takes over what a group of another state of the same call has seen.
+    pub fn merge(&mut self, slot: usize, other: &States, from: usize) {
+        match (self, other) {
+            (States::Count(all), States::Count(more)) => all[slot] += more[from],
+            (States::Sum(all), States::Sum(more)) => all[slot].merge(&more[from]),
+            (States::Extreme(max, all), States::Extreme(_, more)) => {
+                for value in more[from].iter().flatten() {
+                    extreme(*max, &mut all[slot], value.clone());
+                }
+            }
+            (States::Moments(all), States::Moments(more)) => all[slot].merge(&more[from]),
+            (States::Edge(last, all), States::Edge(_, more)) => {
+                if let Some((rank, value)) = &more[from] {
+                    edge(*last, &mut all[slot], value.clone(), *rank);
+                }
+            }
+            (States::Distinct(all), States::Distinct(more)) => {
+                for key in 0..more[from].slots() {
+                    all[slot].slot_of(&more[from], key);
+                }
+            }
+            (States::Values(_, all), States::Values(_, more)) => all[slot].extend(more[from].iter().cloned()),
+            _ => unreachable!("states of one call have one form"),
+        }
+    }
+
+    /// The value of a function over a group.
+    pub fn result(&self, function: AggregateFn, slot: usize) -> Value {
+        match (self, function) {
+            (States::Count(all), _) => Value::Int(all[slot] as i64),
+            (States::Sum(all), AggregateFn::Avg) => all[slot].mean(),
+            (States::Sum(all), _) => all[slot].value(),
+            (States::Extreme(_, all), _) => all[slot].iter().flatten().next().cloned().unwrap_or_default(),
+            (States::Moments(all), function) => all[slot].spread(function == AggregateFn::Stddev),
+            (States::Edge(_, all), _) => all[slot].as_ref().map_or(Value::Null, |(_, value)| value.clone()),
+            (States::Distinct(all), _) => Value::Int(all[slot].len() as i64),
+            (States::Values(_, all), function) => from_values(function, &all[slot]),
+        }
+    }
+}
+
+fn edge(last: bool, edge: &mut Option<(Rank, Value)>, value: Value, rank: Rank) {
+    if edge.as_ref().is_none_or(|(at, _)| if last { rank >= *at } else { rank < *at }) {
+        *edge = Some((rank, value));
+    }
+}
+
+#[inline]
+fn extreme_float(max: bool, best: &mut Best, float: f64) {
+    match &mut best[0] {
+        Some(Value::Float(current)) => {
+            if if max { float > *current } else { float < *current } {
+                *current = float;
+            }
+        }
+        _ => extreme(max, best, Value::Float(float)),
+    }
+}
+
+fn extreme(max: bool, best: &mut Best, value: Value) {
     let slot = match value {
         Value::Int(_) | Value::Float(_) => 0,
         Value::Str(_) => 1,
@@ -282,13 +303,18 @@ fn extreme(max: bool, best: &mut [Option<Value>; 4], value: Value) {
 fn from_values(function: AggregateFn, values: &[(Rank, Value)]) -> Value {
     let mut ordered: Vec<&(Rank, Value)> = values.iter().collect();
     ordered.sort_by_key(|(rank, _)| *rank);
+    let numbers = || ordered.iter().filter_map(|(_, value)| number(value));
     match function {
-        AggregateFn::Collect => Value::Array(ordered.into_iter().map(|(_, value)| value.clone()).collect::<Vec<_>>().into()),
-        AggregateFn::Ema(n) => ema(n, ordered.iter().filter_map(|(_, value)| number(value))),
-        AggregateFn::TopK(k) => top_k(k, ordered),
-        AggregateFn::Percentile(q) => percentile(q, ordered.iter().filter_map(|(_, value)| number(value)).collect()),
+        AggregateFn::Collect => array(ordered.iter().map(|(_, value)| value.clone())),
+        AggregateFn::Ema(n) => ema(n, numbers()),
+        AggregateFn::TopK(k) => top_k(k, &ordered),
+        AggregateFn::Percentile(q) => percentile(q, numbers().collect()),
         _ => Value::Null,
     }
+}
+
+fn array(values: impl Iterator<Item = Value>) -> Value {
+    Value::Array(values.collect::<Vec<_>>().into())
 }
 
 fn ema(n: f64, numbers: impl Iterator<Item = f64>) -> Value {
@@ -297,7 +323,7 @@ fn ema(n: f64, numbers: impl Iterator<Item = f64>) -> Value {
     folded.map_or(Value::Null, finite)
 }
 
-fn top_k(k: u64, ordered: Vec<&(Rank, Value)>) -> Value {
+fn top_k(k: u64, ordered: &[&(Rank, Value)]) -> Value {
     let mut counts: HashMap<KeyValue, (u64, Value)> = HashMap::new();
     for (_, value) in ordered {
         counts.entry(KeyValue(value.clone())).or_insert_with(|| (0, value.clone())).0 += 1;
@@ -305,7 +331,7 @@ fn top_k(k: u64, ordered: Vec<&(Rank, Value)>) -> Value {
     let mut ranked: Vec<(u64, Value)> = counts.into_values().collect();
     ranked.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| compare(&a.1, &b.1)));
     ranked.truncate(usize::try_from(k).unwrap_or(usize::MAX));
-    Value::Array(ranked.into_iter().map(|(_, value)| value).collect::<Vec<_>>().into())
+    array(ranked.into_iter().map(|(_, value)| value))
 }
 
 fn percentile(q: f64, mut numbers: Vec<f64>) -> Value {
@@ -316,5 +342,10 @@ fn percentile(q: f64, mut numbers: Vec<f64>) -> Value {
     let at = q * (numbers.len() - 1) as f64;
     let low = at.floor() as usize;
     let high = (low + 1).min(numbers.len() - 1);
-    finite(numbers[low] + (numbers[high] - numbers[low]) * (at - low as f64))
+    // Weights instead of a difference: that of two finite floats may be infinite.
+    let share = at - low as f64;
+    let mut mean = Compensated::default();
+    mean.add(numbers[low] * (1.0 - share));
+    mean.add(numbers[high] * share);
+    finite(if numbers[low] == numbers[high] { numbers[low] } else { mean.value() })
 }

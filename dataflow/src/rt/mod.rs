@@ -7,11 +7,20 @@
 //! ```
 
 pub mod align;
+mod collect;
 pub mod envelope;
+mod render;
 pub mod route;
+mod run;
 mod shared;
 pub mod source;
 pub mod tick;
+#[cfg(test)]
+mod tests;
+mod worker;
 
+pub use route::key as key_of;
+pub use run::{RunError, run};
 pub use shared::{Completed, Counters, DeadRecord, Host, OutputRows, Shared, StreamCounts};
 pub use source::{Decoded, Intake, Pulled};
+pub use worker::{Job, Running, WorkerThread};

@@ -8,10 +8,9 @@ use super::route::{self, Spread, Take};
 use super::shared::Shared;
 use super::source::{self, Intake, SourceBatch};
 use super::tick::Tick;
-use crate::batch::{Batch, Rows};
+use crate::batch::{Batch, Chunk, Rows};
 use crate::operators::{self, Clockwork, Context, Operator};
 use rarog_lang::plan::{NodeId, Op};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::channels::pact::{Exchange, Pipeline};
@@ -87,30 +86,54 @@ fn operator<'scope>(
     let spreads: Vec<Spread> = inputs.iter().map(|(_, spread)| *spread).collect();
     let take = route::take(node, &spreads);
     let peers = scope.peers();
+    let spread = route::spread(take, &spreads);
+    let operator = operators::build(&context)?;
+    let turns = Turns { operator, context };
+    if let ([(edge, _)], true) = (inputs.as_slice(), take == Take::InPlace || peers == 1) {
+        return Ok(Rendered { edge: direct(edge.clone(), turns), spread });
+    }
     let senders = |spread: &Spread| if take == Take::InPlace { 1 } else { spread.senders(peers) };
     let align = Align::new(inputs.len(), spreads.iter().map(senders).sum(), take != Take::InPlace);
     let mail: Vec<Mail> = inputs
         .into_iter()
         .enumerate()
-        .map(|(port, (edge, _))| address(edge, port as u32, take, &context, peers))
+        .map(|(port, (edge, _))| address(edge, port as u32, take, &turns.context, peers))
         .collect();
     let mail = scope.concatenate(mail);
-    let built = operators::build(&context)?;
+    let step = Step { turns, align };
     let edge = if take == Take::InPlace || peers == 1 {
-        let step = Step { operator: built, context, align };
         mail.unary_frontier::<Batches, _, _, _>(Pipeline, "operator", |capability, _| step.logic(capability))
     } else {
-        let step = Step { operator: built, context, align };
         let pact = Exchange::new(|envelope: &Envelope| envelope.to);
         mail.unary_frontier::<Batches, _, _, _>(pact, "operator", |capability, _| step.logic(capability))
     };
-    Ok(Rendered { edge, spread: route::spread(take, &spreads) })
+    Ok(Rendered { edge, spread })
+}
+
+/// One input whose chunks come as they must be taken: no envelopes, nothing to align.
+fn direct<'scope>(edge: Edge<'scope>, mut turns: Turns) -> Edge<'scope> {
+    let mut open = true;
+    edge.unary_frontier::<Batches, _, _, _>(Pipeline, "operator", move |_, _| {
+        move |(from, frontier), to| {
+            from.for_each(|time, data| {
+                let mut session = to.session(&time);
+                for Batch { chunk, rows } in data.drain(..) {
+                    session.give(turns.turn(chunk, vec![rows]));
+                }
+            });
+            if open && frontier.is_empty() {
+                open = false;
+                turns.end();
+            }
+        }
+    })
 }
 
 /// Puts batches into envelopes for the peers that take them.
 fn address<'scope>(edge: Edge<'scope>, port: u32, take: Take, context: &Context, peers: usize) -> Mail<'scope> {
-    let mut keys = (take == Take::Keyed && peers > 1)
-        .then(|| operators::Keys::new(route::key(context.node()), context));
+    let mut keys =
+        (take == Take::Keyed && peers > 1).then(|| operators::Keys::new(route::key(context.node()), context));
+    let shared = context.shared.clone();
     edge.unary::<Envelopes, _, _, _>(Pipeline, "address", move |_, _| {
         move |from, to| {
             from.for_each(|time, data| {
@@ -120,7 +143,9 @@ fn address<'scope>(edge: Edge<'scope>, port: u32, take: Take, context: &Context,
                         session.give(Envelope { port, to: 0, batch });
                         continue;
                     };
-                    let mut parts = scatter(keys, batch.rows, peers).into_iter();
+                    let rows = batch.rows;
+                    let parts = shared.guard(|| "the exchange".into(), || scatter(keys, rows, peers));
+                    let mut parts = parts.unwrap_or_default().into_iter();
                     for to in 0..peers as u64 {
                         let batch = Batch { chunk: batch.chunk.clone(), rows: parts.next().flatten() };
                         session.give(Envelope { port, to, batch });
@@ -142,16 +167,40 @@ fn scatter(keys: &mut operators::Keys, rows: Option<Rows>, peers: usize) -> Vec<
     parts.into_iter().map(|part| rows.clone().select(&part)).collect()
 }
 
-struct Step {
+/// An operator and its surroundings.
+struct Turns {
     operator: Box<dyn Operator>,
     context: Context,
+}
+
+impl Turns {
+    /// Applies one chunk.
+    fn turn(&mut self, chunk: Arc<Chunk>, ports: Vec<Option<Rows>>) -> Batch {
+        let Turns { operator, context } = self;
+        if context.shared.failed() {
+            return Batch { chunk, rows: None };
+        }
+        let what = || format!("stream {}", context.stream());
+        let rows = context.shared.guard(what, || operator.apply(&chunk, ports, context));
+        Batch { rows: rows.flatten(), chunk }
+    }
+
+    /// Nothing follows.
+    fn end(&self) {
+        self.context.shared.discarded(self.operator.open());
+    }
+}
+
+/// An operator whose chunks have to be put together, or into order, first.
+struct Step {
+    turns: Turns,
     align: Align,
 }
 
 type Frontier = timely::progress::frontier::MutableAntichain<Tick>;
 
 impl Step {
-    /// The operator's turn: what has become complete is applied, one chunk after the other.
+    /// What has become complete is applied, one chunk after the other.
     fn logic<P: timely::communication::Pull<timely::dataflow::channels::Message<Tick, Vec<Envelope>>>>(
         mut self,
         capability: timely::dataflow::operators::Capability<Tick>,
@@ -163,41 +212,18 @@ impl Step {
         move |(from, frontier), to| {
             from.for_each(|_, data| data.drain(..).for_each(|envelope| self.align.push(envelope)));
             if let Some(capability) = &mut capability {
-                while let Some(aligned) = self.align.pop() {
-                    let batch = self.turn(aligned);
-                    to.session(&*capability).give(batch);
+                while let Some(Aligned { chunk, ports }) = self.align.pop() {
+                    let ports = ports.into_iter().map(Rows::in_order).collect();
+                    to.session(&*capability).give(self.turns.turn(chunk, ports));
                 }
                 if let (true, Some(tick)) = (self.align.is_empty(), frontier.frontier().iter().min()) {
                     capability.downgrade(tick);
                 }
             }
-            if frontier.is_empty() {
-                if capability.take().is_some() {
-                    self.context.shared.discarded(self.operator.open());
-                }
+            if frontier.is_empty() && capability.take().is_some() {
+                self.turns.end();
             }
         }
-    }
-
-    /// Applies one chunk. A panic marks the pipeline as failed and leaves its neighbours on the thread alone.
-    fn turn(&mut self, aligned: Aligned) -> Batch {
-        let Aligned { chunk, ports } = aligned;
-        let shared = self.context.shared.clone();
-        if shared.failed() {
-            return Batch { chunk, rows: None };
-        }
-        let rows = catch_unwind(AssertUnwindSafe(|| {
-            let ports = ports.into_iter().map(Rows::in_order).collect();
-            self.operator.apply(&chunk, ports, &self.context)
-        }));
-        let rows = rows.unwrap_or_else(|panic| {
-            let text = panic.downcast_ref::<String>().cloned();
-            let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_string()));
-            let stream = self.context.stream();
-            shared.fail(format!("stream {stream} failed: {}", text.unwrap_or_else(|| "it panicked".into())));
-            None
-        });
-        Batch { chunk, rows }
     }
 }
 
@@ -224,20 +250,30 @@ fn collector<'scope>(
     }
     let mut collector = Collector::new(nodes, expected, shared.clone());
     let mail = scope.concatenate(mail);
-    let logic = move |data: &mut Vec<Envelope>| data.drain(..).for_each(|envelope| collector.push(envelope));
+    let of_collector = shared.clone();
+    let logic = move |data: &mut Vec<Envelope>| {
+        of_collector.guard(|| "an output".into(), || data.drain(..).for_each(|envelope| collector.push(envelope)));
+    };
     if peers == 1 {
-        finish(mail, Pipeline, logic);
+        finish(mail, Pipeline, shared.clone(), logic);
     } else {
-        finish(mail, Exchange::new(|envelope: &Envelope| envelope.to), logic);
+        finish(mail, Exchange::new(|envelope: &Envelope| envelope.to), shared.clone(), logic);
     }
 }
 
-fn finish<'scope, P>(mail: Mail<'scope>, pact: P, mut logic: impl FnMut(&mut Vec<Envelope>) + 'static)
+fn finish<'scope, P>(mail: Mail<'scope>, pact: P, shared: Arc<Shared>, mut logic: impl FnMut(&mut Vec<Envelope>) + 'static)
 where
     P: timely::dataflow::channels::pact::ParallelizationContract<Tick, Vec<Envelope>>,
 {
-    mail.unary::<Batches, _, _, _>(pact, "collect", move |_, _| {
-        move |from, _| from.for_each(|_, data| logic(data))
+    let mut open = true;
+    mail.unary_frontier::<Batches, _, _, _>(pact, "collect", move |_, _| {
+        move |(from, frontier), _| {
+            from.for_each(|_, data| logic(data));
+            if open && frontier.is_empty() {
+                open = false;
+                shared.come_through();
+            }
+        }
     });
 }
 

@@ -1,15 +1,14 @@
 //! Runs one pipeline to its end on `n` timely threads.
 
 use super::render::render;
-use super::shared::{Counters, Host, Shared, StreamCounts};
-use super::source::Intake;
+use super::shared::{Counters, Shared, StreamCounts};
 use super::tick::Tick;
-use crate::operators::Clockwork;
+use super::worker::{Job, WorkerThread};
 use rarog_lang::plan::{PLAN_VERSION, Plan};
 use std::sync::Arc;
 
 /// Why a run ended early.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RunError {
     /// The plan was made by another version.
@@ -18,6 +17,9 @@ pub enum RunError {
     /// An operator failed.
     #[error("{0}")]
     Failed(String),
+    /// It was dropped while it ran.
+    #[error("the pipeline was dropped")]
+    Dropped,
     /// Threads could not be started.
     #[error("cannot start the worker threads: {0}")]
     Threads(String),
@@ -30,23 +32,21 @@ impl Counters {
     }
 }
 
-/// Runs a plan on `workers` threads until the intake ends, all that came in has been handed to the host, and every peer has
-/// let go of its state.
-pub fn run(
-    plan: Arc<Plan>,
-    host: Arc<dyn Host>,
-    counters: Arc<Counters>,
-    intake: Arc<dyn Intake>,
-    workers: usize,
-    clockwork: Clockwork,
-) -> Result<(), RunError> {
+/// Runs a pipeline on `workers` threads until the intake ends, all that came in has been handed to the host, and every
+/// peer has let go of its state.
+pub fn run(job: Job, workers: usize) -> Result<(), RunError> {
+    if workers <= 1 { WorkerThread::start("rarog-worker")?.install(job)?.wait() } else { run_wide(job, workers) }
+}
+
+/// One pipeline on `workers` timely threads of its own.
+fn run_wide(job: Job, workers: usize) -> Result<(), RunError> {
+    let Job { plan, host, counters, intake, clockwork } = job;
     if plan.version != PLAN_VERSION {
         return Err(RunError::Version(plan.version));
     }
-    let shared = Arc::new(Shared::new(plan, host, counters));
-    let config = if workers <= 1 { timely::Config::thread() } else { timely::Config::process(workers) };
+    let shared = Arc::new(Shared::new(plan, host, counters, Arc::default()));
     let of_peers = shared.clone();
-    let guards = timely::execute(config, move |worker| {
+    let guards = timely::execute(timely::Config::process(workers), move |worker| {
         let built = worker.dataflow::<Tick, _, _>(|scope| render(scope, &of_peers, &intake, clockwork));
         if let Err(reason) = built {
             of_peers.fail(reason);

@@ -2,6 +2,7 @@
 
 use crate::batch::{Chunk, Rows};
 use rarog_lang::plan::{NodeId, Plan};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -88,6 +89,9 @@ pub struct Shared {
     /// First failure of an operator; the run ends with it.
     failure: Mutex<Option<String>>,
     failed: AtomicBool,
+    through: AtomicBool,
+    /// Counted up when this pipeline fails or comes through.
+    changes: Arc<AtomicU64>,
     /// Chunks under way.
     under_way: AtomicU64,
     /// Wake the sources when a chunk is through.
@@ -98,13 +102,15 @@ type Waker = Box<dyn Fn() + Send + Sync>;
 
 impl Shared {
     /// State of a new run.
-    pub fn new(plan: Arc<Plan>, host: Arc<dyn Host>, counters: Arc<Counters>) -> Shared {
+    pub fn new(plan: Arc<Plan>, host: Arc<dyn Host>, counters: Arc<Counters>, changes: Arc<AtomicU64>) -> Shared {
         Shared {
             plan,
             host,
             counters,
             failure: Mutex::new(None),
             failed: AtomicBool::new(false),
+            through: AtomicBool::new(false),
+            changes,
             under_way: AtomicU64::new(0),
             wakers: Mutex::new(Vec::new()),
         }
@@ -129,6 +135,10 @@ impl Shared {
     /// A chunk is through: the sources may go on.
     pub(super) fn chunk_through(&self) {
         self.return_credit();
+        self.wake_sources();
+    }
+
+    fn wake_sources(&self) {
         for wake in self.wakers.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).iter() {
             wake();
         }
@@ -137,6 +147,30 @@ impl Shared {
     /// Calls this when a chunk is through.
     pub(super) fn on_credit(&self, wake: Waker) {
         self.wakers.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push(wake);
+    }
+
+    /// Everything that came in has reached the collector, and nothing follows.
+    pub(super) fn come_through(&self) {
+        self.through.store(true, Ordering::Release);
+        self.changes.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Has it?
+    pub(super) fn is_through(&self) -> bool {
+        self.through.load(Ordering::Acquire)
+    }
+
+    /// Runs a part of the graph. A panic in it fails this pipeline and leaves its neighbours on the thread alone.
+    pub(super) fn guard<R>(&self, what: impl FnOnce() -> String, part: impl FnOnce() -> R) -> Option<R> {
+        match catch_unwind(AssertUnwindSafe(part)) {
+            Ok(result) => Some(result),
+            Err(panic) => {
+                let text = panic.downcast_ref::<String>().cloned();
+                let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_string()));
+                self.fail(format!("{} failed: {}", what(), text.unwrap_or_else(|| "it panicked".into())));
+                None
+            }
+        }
     }
 
     /// Has an operator of this pipeline failed?
@@ -149,6 +183,8 @@ impl Shared {
         let mut failure = self.failure.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         failure.get_or_insert(reason);
         self.failed.store(true, Ordering::Release);
+        self.changes.fetch_add(1, Ordering::AcqRel);
+        self.wake_sources();
     }
 
     /// Why it failed.

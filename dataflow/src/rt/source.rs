@@ -97,7 +97,8 @@ pub fn render<'scope>(
             }
             match intake.pull() {
                 Pulled::Chunk(decode) => {
-                    let batch = decoded_into(&shared, decode());
+                    let decoded = shared.guard(|| "decoding".into(), || decoded_into(&shared, decode()));
+                    let Some(batch) = decoded else { return };
                     if let Some(&clock) = batch.chunk.clocks.last() {
                         let tick = Tick::at(0, clock);
                         if tick.watermark > current.time().watermark {

@@ -1,0 +1,103 @@
+//! Tumbling and sliding time windows without a fused aggregate: they release their records in order, key by key.
+
+use super::grid::{Grid, clamp};
+use super::key::{self, KeyColumns, KeyTable, Keys};
+use super::window_rows::{Held, Releases};
+use super::{Context, Operator};
+use crate::batch::{Chunk, Released, Rows, phase};
+use crate::clock::{NEVER, Progress, Watermark};
+use rarog_lang::plan::Key;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+#[derive(Default)]
+struct Content {
+    keys: KeyTable,
+    /// By slot.
+    records: Vec<Vec<Held>>,
+}
+
+/// The operator.
+pub struct TimeRelease {
+    grid: Grid,
+    slide: i128,
+    keys: Keys,
+    watermark: Watermark,
+    /// By end.
+    windows: BTreeMap<i128, Content>,
+    closed: i128,
+    instances: u64,
+}
+
+impl TimeRelease {
+    /// Sizes in ns.
+    pub fn new(size: i64, slide: i64, key: &[Key], context: &Context) -> TimeRelease {
+        TimeRelease {
+            grid: Grid::new(size, slide),
+            slide: slide.into(),
+            keys: Keys::new(key, context),
+            watermark: context.watermark(),
+            windows: BTreeMap::new(),
+            closed: NEVER.into(),
+            instances: 0,
+        }
+    }
+
+    fn fire(&mut self, w: i64, progress: &Progress, releases: &mut Releases) {
+        while let Some(entry) = self.windows.first_entry().filter(|entry| *entry.key() <= w.into()) {
+            let (end, mut content) = entry.remove_entry();
+            let (start, time) = (clamp(self.grid.start(end)), clamp(end));
+            let pos = (progress.reaches(time) as u64) << phase::BITS | phase::FIRED;
+            for slot in content.keys.in_order() {
+                let records = &mut content.records[slot as usize];
+                records.sort_by_key(|held| held.rank);
+                self.instances += 1;
+                let released = Released { instance: self.instances, start, end: time };
+                releases.push(pos, time, content.keys.rank(slot as usize), released, records.iter());
+            }
+        }
+        self.closed = self.closed.max(w.into());
+    }
+
+    fn add(&mut self, columns: &KeyColumns, row: usize, began: u64, held: &Held) {
+        let time = i128::from(held.rank.0);
+        let mut end = self.grid.last_end(time);
+        let mut slots = Vec::with_capacity(1);
+        while end > time && end > self.closed {
+            let content = self.windows.entry(end).or_default();
+            content.keys.slots_of(columns, row..row + 1, |_| began, None, &mut slots);
+            content.records.resize_with(content.keys.slots(), Vec::new);
+            content.records[slots[0] as usize].push(held.clone());
+            end -= self.slide;
+        }
+    }
+}
+
+impl Operator for TimeRelease {
+    fn apply(&mut self, chunk: &Arc<Chunk>, mut ports: Vec<Option<Rows>>, context: &Context) -> Option<Rows> {
+        let rows = ports.pop().flatten();
+        let watermark = self.watermark.clone();
+        let progress = watermark.over(chunk);
+        let mut releases = Releases::new(context);
+        if let Some(rows) = &rows {
+            let columns = self.keys.of(rows);
+            for row in 0..rows.len() {
+                self.fire(progress.before((rows.pos[row] >> phase::BITS) as usize), &progress, &mut releases);
+                let time = rows.time[row];
+                if self.grid.last_end(time.into()) <= self.closed {
+                    context.late(chunk, rows, row);
+                } else {
+                    let held = Held::of(rows, row, (time, chunk.seq, rows.pos[row]));
+                    self.add(&columns, row, key::began(chunk.seq, rows.pos[row]), &held);
+                }
+            }
+        }
+        self.fire(progress.last(), &progress, &mut releases);
+        self.watermark.pass(chunk);
+        releases.rows()
+    }
+
+    fn open(&self) -> u64 {
+        self.windows.len() as u64
+    }
+}
