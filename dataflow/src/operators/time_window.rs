@@ -96,7 +96,8 @@ impl TimeWindow {
     /// Adds the rows from `first` on that no window fires before. Gives the first row that was not taken.
     fn add_until_fire(&mut self, passage: &Passage, first: usize, context: &Context) -> usize {
         let rows = passage.rows;
-        let reached = self.next.map_or(usize::MAX, |next| passage.progress.reaches(clamp(next)));
+        let reaches = |next: Option<i128>| next.map_or(usize::MAX, |next| passage.progress.reaches(clamp(next)));
+        let mut reached = reaches(self.next);
         let mut row = first;
         while row < rows.len() && index(rows, row) <= reached {
             let time = rows.time[row];
@@ -107,16 +108,16 @@ impl TimeWindow {
                 continue;
             }
             let start = self.grid.pane(time);
+            let fires = self.grid.next_end(start, self.closed);
+            if fires.is_some_and(|fires| self.next.is_none_or(|next| fires < next)) {
+                self.next = fires;
+                reached = reaches(fires);
+            }
             let pane = clamp(start)..=clamp(start + self.grid.pane_width() - 1);
             let in_pane = |other: &usize| pane.contains(&rows.time[*other]) && index(rows, *other) <= reached;
             let end = row + (row..rows.len()).take_while(in_pane).count();
             self.add(start, passage, row..end);
             row = end;
-            let fires = self.grid.next_end(start, self.closed);
-            if fires.is_some_and(|fires| self.next.is_none_or(|next| fires < next)) {
-                self.next = fires;
-                return row;
-            }
         }
         row
     }

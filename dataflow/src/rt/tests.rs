@@ -225,14 +225,17 @@ fn expected(readings: &[Reading], out_of_order: i64) -> (Vec<String>, u64) {
 #[test]
 fn results_are_the_same_however_the_input_is_cut_and_shared() {
     let readings = readings();
-    let (lines, late) = expected(&readings, 3 * SECOND);
-    assert!(late > 5 && lines.len() > 50);
-    for workers in [1, 2, 4] {
-        for size in [1, 7, 256, 4096] {
-            let (job, kept) = job(plan(3 * SECOND), Chunks::of(&readings, size));
-            run(job, workers).unwrap();
-            assert_eq!(*kept.lines.lock().unwrap(), lines, "{workers} workers, chunks of {size}");
-            assert_eq!(kept.dead.lock().unwrap().get("late"), Some(&late), "{workers} workers, chunks of {size}");
+    for out_of_order in [0, 3 * SECOND] {
+        let (lines, late) = expected(&readings, out_of_order);
+        assert!(late > 5 && lines.len() > 50);
+        for workers in [1, 2, 4] {
+            for size in [1, 7, 64, 256, 4096] {
+                let (job, kept) = job(plan(out_of_order), Chunks::of(&readings, size));
+                run(job, workers).unwrap();
+                let case = format!("{workers} workers, chunks of {size}, {out_of_order} ns out of order");
+                assert_eq!(*kept.lines.lock().unwrap(), lines, "{case}");
+                assert_eq!(kept.dead.lock().unwrap().get("late"), Some(&late), "{case}");
+            }
         }
     }
 }

@@ -127,11 +127,11 @@ impl WorkerThread {
 }
 
 impl Drop for WorkerThread {
-    /// Waits for the pipelines to end.
+    /// Waits for the pipelines to end; does not if the thread that drops it panics, since they might never.
     fn drop(&mut self) {
         // A thread that is gone need not be told.
         _ = self.commands.send(Command::Leave);
-        if let Some(join) = self.join.take() {
+        if let Some(join) = self.join.take().filter(|_| !std::thread::panicking()) {
             join.thread().unpark();
             _ = join.join();
         }
