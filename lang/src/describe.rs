@@ -57,7 +57,13 @@ impl Names<'_> {
         let text = self.expr(expr);
         let compound = matches!(
             expr,
-            Expr::Binary(..) | Expr::And(..) | Expr::Or(..) | Expr::Coalesce(..) | Expr::In(..) | Expr::If(..) | Expr::Range(..)
+            Expr::Binary(..)
+                | Expr::And(..)
+                | Expr::Or(..)
+                | Expr::Coalesce(..)
+                | Expr::In(..)
+                | Expr::If(..)
+                | Expr::Range(..)
         );
         if compound { format!("({text})") } else { text }
     }
@@ -91,7 +97,8 @@ impl Names<'_> {
             Expr::If(c, a, b) => format!("if {} then {} else {}", self.expr(c), self.expr(a), self.expr(b)),
             Expr::Array(items) => format!("[{}]", self.list(items)),
             Expr::Map(items) => {
-                let items: Vec<String> = items.iter().map(|(key, value)| format!("{key}: {}", self.expr(value))).collect();
+                let items: Vec<String> =
+                    items.iter().map(|(key, value)| format!("{key}: {}", self.expr(value))).collect();
                 format!("{{{}}}", items.join(", "))
             }
             Expr::Index(a, i) => format!("{}[{}]", self.operand(a), self.expr(i)),
@@ -194,7 +201,8 @@ fn keys(names: &Names, keys: &[Key]) -> String {
 pub fn operator(plan: &Plan, node: &Node) -> String {
     let names = Names { plan, layout: input_layout(plan, node), aggregate: None };
     let items = |names: &Names, items: &[Expr]| {
-        let columns = plan.layouts.get(node.layout as usize).map(|layout| layout.columns.as_slice()).unwrap_or_default();
+        let columns =
+            plan.layouts.get(node.layout as usize).map(|layout| layout.columns.as_slice()).unwrap_or_default();
         let item = |(column, expr): (&crate::plan::ColumnDef, &Expr)| match names.expr(expr) {
             text if *text == *column.name => text,
             text => format!("{}: {text}", column.name),
@@ -205,7 +213,8 @@ pub fn operator(plan: &Plan, node: &Node) -> String {
         let inner = Names { plan, layout: names.layout, aggregate: Some((aggregate, key)) };
         format!(".aggregate({})", items(&inner, &aggregate.items))
     };
-    let connector = |index: u32| plan.connectors.get(index as usize).map_or("?", |connector| &connector.name).to_string();
+    let connector =
+        |index: u32| plan.connectors.get(index as usize).map_or("?", |connector| &connector.name).to_string();
     match &node.op {
         Op::Input(input) => plan.inputs.get(*input as usize).map_or(String::new(), |input| input.event.to_string()),
         Op::Timer { interval, initial_delay, event } => {

@@ -121,7 +121,10 @@ fn per(key: &[Key], names: &Names) -> String {
 
 fn grows(aggregate: &Aggregate) -> Option<&'static str> {
     let values = |function: AggregateFn| {
-        matches!(function, AggregateFn::Collect | AggregateFn::TopK(_) | AggregateFn::Percentile(_) | AggregateFn::Ema(_))
+        matches!(
+            function,
+            AggregateFn::Collect | AggregateFn::TopK(_) | AggregateFn::Percentile(_) | AggregateFn::Ema(_)
+        )
     };
     if aggregate.calls.iter().any(|call| values(call.function)) {
         Some("every value of the window, because an aggregate needs them all")
@@ -146,7 +149,9 @@ fn state(plan: &Plan, node: &Node) -> Option<String> {
     let what = match &node.op {
         Op::Window { window: bounds, key, aggregate, .. } => {
             let content = match aggregate {
-                Some(aggregate) => grows(aggregate).unwrap_or("partial results, the same few bytes however many records"),
+                Some(aggregate) => {
+                    grows(aggregate).unwrap_or("partial results, the same few bytes however many records")
+                }
                 None => "every record of the window, until it is released",
             };
             let until = match bounds {
@@ -181,7 +186,12 @@ fn promises(plan: &Plan) -> Vec<String> {
         match &node.op {
             Op::Send { connector, params, .. } => {
                 let Some(connector) = plan.connectors.get(*connector as usize) else { continue };
-                lines.push(format!("{stream} to {} ({}): {}", connector.name, connector.kind, promise(connector, params)));
+                lines.push(format!(
+                    "{stream} to {} ({}): {}",
+                    connector.name,
+                    connector.kind,
+                    promise(connector, params)
+                ));
             }
             Op::Emit => lines.push(format!("{stream} to stdout, unless --output none: once per run")),
             Op::Alert { .. } => lines.push(format!("{stream} to its webhook: at least once")),
@@ -221,8 +231,9 @@ fn losses(plan: &Plan) -> Vec<String> {
         .filter_map(|node| plan.streams.get(node.stream as usize).map(|stream| &*stream.name))
         .collect();
     names.dedup();
-    let mut lines =
-        vec!["no input: a message is acknowledged only when what it caused is safe; after a kill it comes again".to_string()];
+    let mut lines = vec![
+        "no input: a message is acknowledged only when what it caused is safe; after a kill it comes again".to_string(),
+    ];
     if !names.is_empty() {
         lines.push(format!(
             "the state of {}: without checkpoints what was open (windows, counters, seen values) starts empty again",

@@ -94,7 +94,8 @@ pub fn graph_json(plan: &Plan) -> String {
     let mut nodes = Vec::new();
     let mut edges = Vec::new();
     for (id, node) in plan.nodes.iter().enumerate() {
-        let columns = plan.layouts.get(node.layout as usize).map(|layout| layout.columns.as_slice()).unwrap_or_default();
+        let columns =
+            plan.layouts.get(node.layout as usize).map(|layout| layout.columns.as_slice()).unwrap_or_default();
         let fields: Vec<String> = columns.iter().map(|column| quoted(&column.name)).collect();
         nodes.push(format!(
             "{{\"id\":{id},\"stream\":{},\"operator\":{},\"fields\":[{}]}}",

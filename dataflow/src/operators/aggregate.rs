@@ -26,7 +26,8 @@ impl Context {
             chunk: chunk.seq,
             index,
             stream: Some(self.stream()),
-            detail: "an item of the aggregate made more than 128 nested calls or 10000000 loop turns; it is null".into(),
+            detail: "an item of the aggregate made more than 128 nested calls or 10000000 loop turns; it is null"
+                .into(),
             raw: Vec::new(),
         });
     }

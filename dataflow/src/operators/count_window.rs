@@ -82,7 +82,13 @@ impl CountWindow {
 impl Content {
     fn pane(&mut self, width: u64, time: i64, calls: Option<&Calls>) -> &mut Pane {
         if self.panes.back().is_none_or(|pane| pane.count == width) {
-            self.panes.push_back(Pane { count: 0, min: time, max: time, groups: calls.map(group), records: Vec::new() });
+            self.panes.push_back(Pane {
+                count: 0,
+                min: time,
+                max: time,
+                groups: calls.map(group),
+                records: Vec::new(),
+            });
         }
         self.seen += 1;
         let pane = self.panes.back_mut().expect("a pane was pushed if there was none");

@@ -153,10 +153,11 @@ impl Rows {
         if let Some(whole) = &self.whole {
             return whole.get(row);
         }
-        let fields = layout.columns.iter().zip(&self.columns).filter(|(def, _)| !def.hidden).filter_map(|(def, column)| {
-            let value = column.get(row);
-            (def.keep_null || value != Value::Null).then(|| (def.name.clone(), value))
-        });
+        let fields =
+            layout.columns.iter().zip(&self.columns).filter(|(def, _)| !def.hidden).filter_map(|(def, column)| {
+                let value = column.get(row);
+                (def.keep_null || value != Value::Null).then(|| (def.name.clone(), value))
+            });
         Value::Map(Arc::new(fields.collect()))
     }
 }

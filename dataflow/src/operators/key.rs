@@ -51,7 +51,9 @@ impl Keys {
     /// Compiles the key's expressions.
     pub fn new(keys: &[Key], context: &super::Context) -> Keys {
         let layout = context.input_layout(0);
-        Keys { kernels: keys.iter().map(|key| Kernel::compile(&key.value, layout, context.functions.clone())).collect() }
+        Keys {
+            kernels: keys.iter().map(|key| Kernel::compile(&key.value, layout, context.functions.clone())).collect(),
+        }
     }
 
     /// Keys of all rows.

@@ -105,7 +105,8 @@ impl Context {
                 chunk: chunk.seq,
                 index: rows.pos[row as usize] >> crate::batch::phase::BITS,
                 stream: Some(self.stream()),
-                detail: "an expression made more than 128 nested calls or 10000000 loop turns; its value is null".into(),
+                detail: "an expression made more than 128 nested calls or 10000000 loop turns; its value is null"
+                    .into(),
                 raw: crate::encode::record_json(rows, self.input_layout(0), row as usize),
             });
         }
@@ -143,7 +144,9 @@ pub fn build(context: &Context) -> Result<Box<dyn Operator>, String> {
         Op::Limit(n) => Box::new(limit::Limit::new(*n)),
         Op::Process { function, args } => Box::new(process::Process::new(*function, args, context)),
         Op::Print(items) => Box::new(print::Print::new(items, context)),
-        Op::Log { level, message, data } => Box::new(print::Log::new(level.clone(), message.as_ref(), data.as_ref(), context)),
+        Op::Log { level, message, data } => {
+            Box::new(print::Log::new(level.clone(), message.as_ref(), data.as_ref(), context))
+        }
         Op::Alert { .. } => Box::new(alert::Alert),
         Op::Send { .. } | Op::Emit => Box::new(Pass),
         Op::Input(_) | Op::Join(_) | Op::Sequence(_) | Op::Late { .. } => {

@@ -59,7 +59,8 @@ impl Operator for Process {
         if pos.is_empty() {
             return None;
         }
-        let column = |name: &Arc<str>| from_values(records.iter().map(|r| r.get(name).cloned().unwrap_or_default()).collect());
+        let column =
+            |name: &Arc<str>| from_values(records.iter().map(|r| r.get(name).cloned().unwrap_or_default()).collect());
         let columns = context.layout().columns.iter().map(|def| column(&def.name)).collect();
         let whole = records.into_iter().map(|record| Value::Map(Arc::new(record))).collect();
         Some(Rows {

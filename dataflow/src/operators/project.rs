@@ -33,6 +33,14 @@ impl Operator for Project {
             Some(event) => EventTypes::One(event.clone()),
             None => rows.event.clone(),
         };
-        Some(Rows { pos: rows.pos, time: rows.time, event, columns, whole: None, released: rows.released, rank: rows.rank })
+        Some(Rows {
+            pos: rows.pos,
+            time: rows.time,
+            event,
+            columns,
+            whole: None,
+            released: rows.released,
+            rank: rows.rank,
+        })
     }
 }

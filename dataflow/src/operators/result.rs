@@ -53,7 +53,8 @@ impl Calls {
             calls.push((call.function, state));
         }
         let compile = |expr: &Expr, layout| Kernel::compile(expr, layout, context.functions.clone());
-        let states = specs.iter().map(|(kind, expr)| (*kind, expr.as_ref().map(|expr| compile(expr, layout)))).collect();
+        let states =
+            specs.iter().map(|(kind, expr)| (*kind, expr.as_ref().map(|expr| compile(expr, layout)))).collect();
         let shape = Shape { calls: calls.len() as u32, keys: keys as u32 };
         let synthetic = shape.layout();
         let items = aggregate.items.iter().map(|item| compile(&shape.lower(item), &synthetic)).collect();

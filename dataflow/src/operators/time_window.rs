@@ -124,7 +124,8 @@ impl TimeWindow {
 
     fn add(&mut self, start: i128, passage: &Passage, run: std::ops::Range<usize>) {
         if !self.panes.contains_key(&start) {
-            let keys = self.panes.last_key_value().map_or_else(KeyTable::default, |(_, pane)| KeyTable::like(&pane.keys));
+            let keys =
+                self.panes.last_key_value().map_or_else(KeyTable::default, |(_, pane)| KeyTable::like(&pane.keys));
             self.panes.insert(start, Pane { keys, groups: self.calls.groups() });
         }
         // The pane before this one most likely has the keys.

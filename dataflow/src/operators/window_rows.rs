@@ -47,7 +47,16 @@ impl Releases {
     pub fn new(context: &Context) -> Releases {
         let names: Vec<Arc<str>> = context.layout().columns.iter().map(|column| column.name.clone()).collect();
         let columns = vec![Vec::new(); names.len()];
-        Releases { names, columns, pos: vec![], time: vec![], event: vec![], whole: vec![], released: vec![], rank: vec![] }
+        Releases {
+            names,
+            columns,
+            pos: vec![],
+            time: vec![],
+            event: vec![],
+            whole: vec![],
+            released: vec![],
+            rank: vec![],
+        }
     }
 
     /// Releases the content of a window, in its order, at a result time.

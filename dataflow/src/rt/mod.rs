@@ -14,9 +14,9 @@ pub mod route;
 mod run;
 mod shared;
 pub mod source;
-pub mod tick;
 #[cfg(test)]
 mod tests;
+pub mod tick;
 mod worker;
 
 pub use route::key as key_of;

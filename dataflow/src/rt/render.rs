@@ -261,8 +261,12 @@ fn collector<'scope>(
     }
 }
 
-fn finish<'scope, P>(mail: Mail<'scope>, pact: P, shared: Arc<Shared>, mut logic: impl FnMut(&mut Vec<Envelope>) + 'static)
-where
+fn finish<'scope, P>(
+    mail: Mail<'scope>,
+    pact: P,
+    shared: Arc<Shared>,
+    mut logic: impl FnMut(&mut Vec<Envelope>) + 'static,
+) where
     P: timely::dataflow::channels::pact::ParallelizationContract<Tick, Vec<Envelope>>,
 {
     let mut open = true;

@@ -24,7 +24,8 @@ fn layout(names: &[&str]) -> Layout {
 
 /// `Reading .where(v > 10) .partition_by(k) .window(10s) .aggregate(n: count(), total: sum(v)) .emit(…)` with a tolerance.
 fn plan(out_of_order: i64) -> Plan {
-    let node = |op, inputs: &[u32], layout| Node { op, inputs: inputs.into(), layout, stream: 0, span: Default::default() };
+    let node =
+        |op, inputs: &[u32], layout| Node { op, inputs: inputs.into(), layout, stream: 0, span: Default::default() };
     let above = Expr::Binary(BinOp::Gt, Expr::Column(1).into(), Expr::Const(Value::Int(10)).into());
     let aggregate = Aggregate {
         calls: vec![
