@@ -1,7 +1,7 @@
 //! Functions and globals: statements with block scope, parameters and results with declared types.
 
 use super::dependency::{Node, NodeId};
-use super::expression::{Expressions, Frame, Global, Local};
+use super::expression::{Expressions, Frame, Global, Local, is_within};
 use super::scope::{NoRecord, Scope, Typed};
 use super::suggestion::did_you_mean;
 use super::types;
@@ -11,6 +11,9 @@ use crate::plan::{self, Body, Expr, Stmt};
 use crate::value::{Type, Value};
 use std::collections::HashSet;
 use std::sync::Arc;
+
+/// The value of a global has at most so many parts and bytes of text: it stands in the plan wherever it is used.
+const GLOBAL_SIZE: usize = 1 << 20;
 
 impl Expressions<'_> {
     /// Lowers every function and evaluates every global, what others rest on first.
@@ -76,6 +79,11 @@ impl Expressions<'_> {
         }
         let ty = declared.clone().filter(|ty| *ty != Type::Any).unwrap_or(typed.ty);
         let value = self.evaluate(&conversion(typed.expr, declared));
+        if !is_within(&value, GLOBAL_SIZE) {
+            let message = format!("the value of {} is larger than 1 MiB", global.name.name);
+            self.report(Diagnostic::new("E0109", global.name.span, message).help("compute it where it is used"));
+            return Global::Refused;
+        }
         Global::Value(value, ty)
     }
 

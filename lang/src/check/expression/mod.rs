@@ -17,6 +17,7 @@ mod operator;
 pub use arguments::{Bound, Parameters};
 pub use constant::Constant;
 pub use frame::Frame;
+pub(super) use fold::is_within;
 pub(super) use frame::Local;
 
 use super::declared::Declared;
