@@ -1,5 +1,6 @@
 //! Functions and globals: statements with block scope, parameters and results with declared types.
 
+use super::declared::FnType;
 use super::dependency::{Node, NodeId};
 use super::expression::{Expressions, Frame, Global, Local, is_within};
 use super::scope::{NoRecord, Scope, Typed};
@@ -21,6 +22,11 @@ impl Expressions<'_> {
         let declared = self.declared;
         self.functions = vec![plan::Function::default(); declared.lowered_functions()];
         for (id, node) in declared.nodes_in_order() {
+            if declared.depends_on_itself(id) {
+                self.globals.insert(node.name().name.clone(), Global::Refused);
+            }
+        }
+        for (id, node) in declared.nodes_in_order() {
             match node {
                 Node::Function(function) => self.functions[id] = self.lower_function(id, function),
                 Node::Global(global) => self.lower_global(id, global),
@@ -29,7 +35,7 @@ impl Expressions<'_> {
     }
 
     fn lower_function(&mut self, id: NodeId, function: &ast::Fn) -> plan::Function {
-        let (params, ret) = self.declared.signature(id).clone();
+        let FnType { params, ret } = FnType::clone(self.declared.signature(id));
         let result = (function.name.clone(), ret.clone());
         let mut frame = Frame::of_function(result);
         for (name, ty) in &params {
@@ -57,9 +63,10 @@ impl Expressions<'_> {
                 Body::Block(statements) => statements,
             };
             let params = params.iter().map(|param| (param.name.clone(), Type::Any)).collect();
-            let slots = frame.slots();
+            let ty = FnType { params, ret: Type::Any };
+            let (params, slots) = (ty.params.clone(), frame.slots());
             self.functions[id] = plan::Function { name: name.clone(), params, ret: Type::Any, slots, body };
-            Global::Lambda(u32::try_from(id).expect("a program has fewer than 2^32 functions"))
+            Global::Lambda(u32::try_from(id).expect("a program has fewer than 2^32 functions"), Arc::new(ty))
         } else {
             self.evaluate_global(id, global)
         };
@@ -72,7 +79,7 @@ impl Expressions<'_> {
     fn evaluate_global(&mut self, id: NodeId, global: &ast::Let) -> Global {
         let refusals = self.refusals();
         let typed = self.check(&global.value, &mut NoRecord);
-        let declared = global.ty.as_ref().map(|_| self.declared.signature(id).1.clone());
+        let declared = global.ty.as_ref().map(|_| self.declared.signature(id).ret.clone());
         self.check_declared(&global.name, declared.as_ref(), &typed.ty);
         if self.refusals() != refusals {
             return Global::Refused;

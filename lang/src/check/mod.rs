@@ -15,6 +15,8 @@ mod function;
 pub mod problems;
 pub mod scope;
 pub mod suggestion;
+#[cfg(test)]
+mod tests;
 pub mod types;
 
 pub use function::item_name;

@@ -1,6 +1,6 @@
 //! Walks the items once: which name is declared where, and twice (E0201), and what functions and globals rest on.
 
-use super::{Declared, Function, Named, inherit};
+use super::{Declared, FnType, Function, Named, inherit};
 use crate::ast::{self, ExprKind, Ident, Item, LetKind};
 use crate::check::dependency::{Dependencies, Node, NodeId};
 use crate::check::problems::Problems;
@@ -124,7 +124,7 @@ impl<'a> Declared<'a> {
         let mut places: HashMap<Arc<str>, NodeId> = HashMap::new();
         for (id, (node, first)) in nodes.iter().enumerate() {
             let signature = self.annotations(*node, problems);
-            self.signatures.push(signature);
+            self.signatures.push(Arc::new(signature));
             if *first {
                 places.insert(node.name().name.clone(), id);
             }
@@ -136,16 +136,16 @@ impl<'a> Declared<'a> {
             if let Node::Function(ast) = *node
                 && first
             {
-                let (params, ret) = self.signatures[id].clone();
+                let ty = self.signatures[id].clone();
                 let emits = self.dependencies.emitting.contains(&id);
                 let id = u32::try_from(id).expect("a program has fewer than 2^32 functions");
-                self.functions.insert(ast.name.name.clone(), Function { id, ast, params, ret, emits });
+                self.functions.insert(ast.name.name.clone(), Function { id, ast, ty, emits });
             }
         }
         self.nodes = nodes;
     }
 
-    fn annotations(&self, node: Node, problems: &mut Problems) -> (Vec<(Arc<str>, Type)>, Type) {
+    fn annotations(&self, node: Node, problems: &mut Problems) -> FnType {
         let mut resolved = |ty: &Option<ast::TypeExpr>| match ty {
             Some(ty) => self.resolve_type(ty, problems).0,
             None => Type::Any,
@@ -154,9 +154,9 @@ impl<'a> Declared<'a> {
             Node::Function(function) => {
                 let params =
                     function.params.iter().map(|param| (param.name.name.clone(), resolved(&param.ty))).collect();
-                (params, resolved(&function.ret))
+                FnType { params, ret: resolved(&function.ret) }
             }
-            Node::Global(global) => (Vec::new(), resolved(&global.ty)),
+            Node::Global(global) => FnType { params: Vec::new(), ret: resolved(&global.ty) },
         }
     }
 

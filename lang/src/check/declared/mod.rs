@@ -32,6 +32,15 @@ pub struct Event {
     pub complete: bool,
 }
 
+/// What a function takes and gives, as far as it is declared.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct FnType {
+    /// Name and type of each parameter.
+    pub params: Vec<(Arc<str>, Type)>,
+    /// Result type; `Any` if not declared.
+    pub ret: Type,
+}
+
 /// A user function.
 #[derive(Clone, Debug)]
 pub struct Function<'a> {
@@ -39,10 +48,8 @@ pub struct Function<'a> {
     pub id: u32,
     /// As written.
     pub ast: &'a ast::Fn,
-    /// Name and type of each parameter.
-    pub params: Vec<(Arc<str>, Type)>,
-    /// Result type; `Any` if not declared.
-    pub ret: Type,
+    /// What it takes and gives.
+    pub ty: Arc<FnType>,
     /// Does it, or a function that it calls, emit?
     pub emits: bool,
 }
@@ -72,8 +79,8 @@ pub struct Declared<'a> {
     /// Functions, globals that are lambdas, other globals: in this order, second ones of a name among them. The index of
     /// a function or lambda is its index in the plan.
     nodes: Vec<Node<'a>>,
-    /// Declared parameters and result of each function, declared type of each global.
-    signatures: Vec<(Vec<(Arc<str>, Type)>, Type)>,
+    /// Type of each function; the declared type of a global is its result.
+    signatures: Vec<Arc<FnType>>,
     dependencies: Dependencies,
     self_dependent: HashSet<NodeId>,
 }
@@ -194,8 +201,8 @@ impl<'a> Declared<'a> {
         self.self_dependent.contains(&id)
     }
 
-    /// Declared parameters and result of a function; of a global its declared type, `Any` if there is none.
-    pub(super) fn signature(&self, id: NodeId) -> &(Vec<(Arc<str>, Type)>, Type) {
+    /// Type of a function; the declared type of a global is its result.
+    pub(super) fn signature(&self, id: NodeId) -> &Arc<FnType> {
         &self.signatures[id]
     }
 

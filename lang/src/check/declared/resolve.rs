@@ -1,5 +1,6 @@
 //! Types as written to types.
 
+use super::Fields;
 use crate::ast::{TypeExpr, TypeKind};
 use crate::check::problems::Problems;
 use crate::check::suggestion::did_you_mean_of;
@@ -56,7 +57,7 @@ pub(super) fn names<'t>(ty: &'t TypeExpr, found: &mut Vec<&'t str>) {
 }
 
 /// How large a type is when everything that it names is written out: parts and depth.
-pub(super) fn size(ty: &Type, of_record: &dyn Fn(&Arc<Vec<(Arc<str>, Type)>>) -> (u64, u32)) -> (u64, u32) {
+pub(super) fn size(ty: &Type, of_record: &dyn Fn(&Fields) -> (u64, u32)) -> (u64, u32) {
     match ty {
         Type::Array(element) => {
             let (parts, depth) = size(element, of_record);

@@ -4,6 +4,7 @@ use super::arguments::Parameters;
 use super::builtin::{self, Signature};
 use super::{Expressions, Global};
 use crate::ast::{Arg, Expr as AstExpr, ExprKind, Ident};
+use crate::check::declared::FnType;
 use crate::check::scope::{Found, Scope, Typed};
 use crate::check::suggestion::did_you_mean;
 use crate::check::types;
@@ -80,7 +81,10 @@ impl Expressions<'_> {
             self.call_bound_lambda(name, receiver, args, scope)
         } else if self.is_user_function(&name.name) {
             self.call_user_function(name, receiver, args, scope)
-        } else if name.name.starts_with("event_") && matches!(&*name.name, "event_time" | "event_type") {
+        } else if matches!(self.globals.get(&name.name), Some(Global::Refused)) {
+            args.iter().for_each(|arg| self.check_loosely(&arg.value, scope));
+            self.refused()
+        } else if matches!(&*name.name, "event_time" | "event_type") {
             self.call_record_function(name, receiver, args, scope)
         } else if let Some(signature) = builtin::find(&name.name) {
             let found = args.len() + usize::from(receiver.is_some());
@@ -144,7 +148,7 @@ impl Expressions<'_> {
     }
 
     fn is_user_function(&self, name: &str) -> bool {
-        self.declared.function(name).is_some() || matches!(self.globals.get(name), Some(Global::Lambda(_)))
+        self.declared.function(name).is_some() || matches!(self.globals.get(name), Some(Global::Lambda(..)))
     }
 
     /// `f(args)` of a `fn`, or of a lambda that a global is bound to.
@@ -166,16 +170,13 @@ impl Expressions<'_> {
         }
     }
 
-    /// Index, parameters and result type of a user function.
-    fn signature_of(&self, name: &str) -> Option<(u32, Vec<(Arc<str>, Type)>, Type)> {
+    /// Index and type of a user function.
+    fn signature_of(&self, name: &str) -> Option<(u32, Arc<FnType>)> {
         if let Some(function) = self.declared.function(name) {
-            return Some((function.id, function.params.clone(), function.ret.clone()));
+            return Some((function.id, function.ty.clone()));
         }
         match self.globals.get(name) {
-            Some(Global::Lambda(id)) => {
-                let function = &self.functions[*id as usize];
-                Some((*id, function.params.clone(), function.ret.clone()))
-            }
+            Some(Global::Lambda(id, ty)) => Some((*id, ty.clone())),
             _ => None,
         }
     }
@@ -204,7 +205,8 @@ impl Expressions<'_> {
         args: &[Arg],
         scope: &mut dyn Scope,
     ) -> Option<(u32, Vec<Expr>, Type)> {
-        let (id, params, ret) = self.signature_of(&name.name)?;
+        let (id, function) = self.signature_of(&name.name)?;
+        let params = &function.params;
         let names: Vec<&str> = params.iter().map(|(name, _)| &**name).collect();
         let (all, given) = (names.len(), usize::from(receiver.is_some()));
         let parameters = Parameters { names: &names, positional: all, required: all, given: given.min(all) };
@@ -225,7 +227,7 @@ impl Expressions<'_> {
             }
             values.push(value.expr);
         }
-        bound.ok.then_some((id, values, ret))
+        bound.ok.then(|| (id, values, function.ret.clone()))
     }
 
     /// E0301 for an argument.

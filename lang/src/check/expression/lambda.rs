@@ -79,7 +79,7 @@ impl Expressions<'_> {
     fn not_a_lambda(&mut self, callee: &Ident, value: &AstExpr, scope: &mut dyn Scope) {
         if let ExprKind::Name(name) = &value.kind {
             let bound = self.frame.find(name).is_some_and(|local| local.lambda.is_some());
-            let global = matches!(self.globals.get(name), Some(Global::Lambda(_)));
+            let global = matches!(self.globals.get(name), Some(Global::Lambda(..)));
             if bound || global || self.declared.function(name).is_some() {
                 let message = format!("`{name}` is a function, not a value");
                 self.report(Diagnostic::new("E0306", value.span, message).help(format!("write `x => {name}(x)`")));

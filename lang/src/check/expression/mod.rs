@@ -16,11 +16,11 @@ mod operator;
 
 pub use arguments::{Bound, Parameters};
 pub use constant::Constant;
-pub use frame::Frame;
 pub(super) use fold::is_within;
+pub use frame::Frame;
 pub(super) use frame::Local;
 
-use super::declared::Declared;
+use super::declared::{Declared, FnType};
 use super::problems::Problems;
 use super::scope::{Found, Scope, Typed};
 use super::types;
@@ -38,7 +38,7 @@ pub(super) enum Global {
     /// A constant.
     Value(Value, Type),
     /// A lambda, lowered as this function of the plan.
-    Lambda(u32),
+    Lambda(u32, Arc<FnType>),
     /// Something in it was refused, so nothing follows from it.
     Refused,
 }

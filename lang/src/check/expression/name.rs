@@ -28,7 +28,7 @@ impl Expressions<'_> {
             Some(Global::Value(value, ty)) => {
                 return Found::Value(Typed { expr: Expr::Const(value.clone()), ty: ty.clone() });
             }
-            Some(Global::Lambda(_)) => return Found::Value(self.function_as_value(name)),
+            Some(Global::Lambda(..)) => return Found::Value(self.function_as_value(name)),
             Some(Global::Refused) => return Found::Value(self.refused()),
             None => {}
         }
