@@ -173,9 +173,7 @@ fn texts(op: BinOp, a: &Texts, b: &Texts, rows: usize) -> Answer {
         }
         _ => {
             let accept = ordered(op);
-            answers(rows, |row| {
-                Some(accept.take(a.bytes(row)?.cmp(b.bytes(row)?)))
-            })
+            answers(rows, |row| Some(accept.take(a.bytes(row)?.cmp(b.bytes(row)?))))
         }
     }
 }

@@ -93,9 +93,7 @@ impl<'p> Compiler<'p> {
             Expr::Index(a, b) => Node::Index(two(a, b)),
             Expr::Convert(Type::Any, a) => node(a),
             Expr::Convert(ty, a) => Node::Convert(ty.clone(), one(a)),
-            Expr::CallFn(function, args) => {
-                self.inlined(*function, args, depth - 1).unwrap_or_else(|| self.row(expr))
-            }
+            Expr::CallFn(function, args) => self.inlined(*function, args, depth - 1).unwrap_or_else(|| self.row(expr)),
             _ => self.row(expr),
         }
     }

@@ -55,7 +55,9 @@ impl Compiler<'_> {
             return match (otherwise, rest) {
                 ([], rest) => self.statements(rest, depth),
                 (otherwise, []) => self.statements(otherwise, depth),
-                (otherwise, _) if matches!(otherwise.last(), Some(Stmt::Return(_))) => self.statements(otherwise, depth),
+                (otherwise, _) if matches!(otherwise.last(), Some(Stmt::Return(_))) => {
+                    self.statements(otherwise, depth)
+                }
                 _ => None,
             };
         };

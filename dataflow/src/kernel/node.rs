@@ -77,12 +77,7 @@ impl Node {
             Node::Binary(op, sides) => *op == BinOp::Pow || sides.iter().any(Node::costly),
             Node::Connect(_, sides, _) | Node::Coalesce(sides, _) => sides.iter().any(Node::costly),
             Node::If(parts, _) => parts.iter().any(Node::costly),
-            Node::EventType
-            | Node::In(_)
-            | Node::Within(..)
-            | Node::Member(..)
-            | Node::Index(_)
-            | Node::Row(_) => true,
+            Node::EventType | Node::In(_) | Node::Within(..) | Node::Member(..) | Node::Index(_) | Node::Row(_) => true,
             Node::Convert(ty, a) => !matches!(ty, Type::Int | Type::Float | Type::Bool | Type::Any) || a.costly(),
             Node::Call(function, args) => !super::call::is_light(*function) || args.iter().any(Node::costly),
         }

@@ -109,7 +109,8 @@ impl Exprs<'_> {
                     Stmt::Set(slot, ty, self.expr(kind, 2))
                 }
                 2 if depth > 0 => {
-                    let arms = (0..1 + self.random.below(2)).map(|_| (self.expr(Kind::Bool, 1), self.statements(depth - 1)));
+                    let arms =
+                        (0..1 + self.random.below(2)).map(|_| (self.expr(Kind::Bool, 1), self.statements(depth - 1)));
                     let arms = arms.collect();
                     Stmt::If(arms, if self.random.once_in(2) { self.statements(depth - 1) } else { vec![] })
                 }
