@@ -46,11 +46,7 @@ pub fn check(
         }
     }
     let checked = expressions.finish();
-    let plan = Plan {
-        version: PLAN_VERSION,
-        connectors: checked.connectors,
-        functions: checked.functions,
-        ..Plan::default()
-    };
+    let plan =
+        Plan { version: PLAN_VERSION, connectors: checked.connectors, functions: checked.functions, ..Plan::default() };
     (plan, checked.problems.finish())
 }
