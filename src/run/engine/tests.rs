@@ -75,7 +75,7 @@ struct Counting(Mutex<Sender<usize>>);
 impl Host for Counting {
     fn completed(&self, completed: Completed) {
         let rows = completed.outputs.iter().map(|output| output.rows.len()).sum();
-        drop(lock(&self.0).send(rows));
+        _ = lock(&self.0).send(rows);
     }
     fn dead(&self, _: DeadRecord) {}
     fn print(&self, _: String) {}
