@@ -71,11 +71,15 @@ pub fn explain(args: &ExplainArgs) -> ExitCode {
 
 /// Draws the plan.
 pub fn graph(args: &GraphArgs) -> ExitCode {
-    with_draft(&args.program, &args.connectors, match args.format {
-        GraphFormat::Ascii => rarog_lang::graph::graph_ascii,
-        GraphFormat::Dot => rarog_lang::graph::graph_dot,
-        GraphFormat::Json => rarog_lang::graph::graph_json,
-    })
+    with_draft(
+        &args.program,
+        &args.connectors,
+        match args.format {
+            GraphFormat::Ascii => rarog_lang::graph::graph_ascii,
+            GraphFormat::Dot => rarog_lang::graph::graph_dot,
+            GraphFormat::Json => rarog_lang::graph::graph_json,
+        },
+    )
 }
 
 /// Shows a plan, also one that this build cannot run yet; the diagnostics go to stderr.

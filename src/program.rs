@@ -37,7 +37,8 @@ pub fn front_end(program: &Path, connectors: &Connectors) -> Result<Compiled, Ex
 }
 
 fn front_end_on_text(name: String, text: &str, connectors: &Connectors) -> Result<Compiled, ExitCode> {
-    let connectors = connectors.urls.iter().map(|text| connector(text)).collect::<Result<Vec<_>, _>>().map_err(usage)?;
+    let connectors =
+        connectors.urls.iter().map(|text| connector(text)).collect::<Result<Vec<_>, _>>().map_err(usage)?;
     let options = Options { name, imports: Some(&read_import), cluster_connectors: &connectors };
     Ok(compile_lang(text, &options))
 }
@@ -57,7 +58,8 @@ fn read_import(importing: &str, path: &str) -> Result<(String, String), String> 
 
 /// `NAME=mqtt://[USER[:PASSWORD]@]HOST[:PORT]`, `NAME=file:PATH`, `NAME=http://…`, `NAME=console:`.
 fn connector(text: &str) -> Result<Connector, String> {
-    let wrong = |why: &str| format!("--connector {text}: {why}; expected NAME=URL, such as broker=mqtt://localhost:1883");
+    let wrong =
+        |why: &str| format!("--connector {text}: {why}; expected NAME=URL, such as broker=mqtt://localhost:1883");
     let (name, url) = text.split_once('=').ok_or_else(|| wrong("there is no ="))?;
     let is_name = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');

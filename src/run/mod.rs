@@ -65,7 +65,9 @@ pub fn main(args: &RunArgs) -> ExitCode {
 fn run(args: &RunArgs, pipelines: Vec<Pipeline>) -> Result<(), Failure> {
     match &args.input {
         Some(input) => on_file::run(args, input, pipelines),
-        None => Err(Failure::usage("live connectors cannot be opened by this build; give the events with --input FILE")),
+        None => {
+            Err(Failure::usage("live connectors cannot be opened by this build; give the events with --input FILE"))
+        }
     }
 }
 
