@@ -3,6 +3,7 @@
 mod dead;
 mod engine;
 mod host;
+mod live;
 mod on_file;
 mod replay;
 mod results;
@@ -65,9 +66,7 @@ pub fn main(args: &RunArgs) -> ExitCode {
 fn run(args: &RunArgs, pipelines: Vec<Pipeline>) -> Result<(), Failure> {
     match &args.input {
         Some(input) => on_file::run(args, input, pipelines),
-        None => {
-            Err(Failure::usage("live connectors cannot be opened by this build; give the events with --input FILE"))
-        }
+        None => live::run(args, pipelines),
     }
 }
 

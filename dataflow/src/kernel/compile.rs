@@ -9,32 +9,22 @@ use super::limits::{Limits, operands, takes_lambda};
 use super::node::{Node, Second};
 use rarog_lang::plan::{BinOp, Builtin, Expr, Function};
 use rarog_lang::value::{Type, Value};
-use std::cell::Cell;
 use std::sync::Arc;
 
 /// Nodes are evaluated by recursion, so deeper operands are left to the interpreter, which has none.
-pub(super) const NODE_DEPTH: u32 = 200;
+const NODE_DEPTH: u32 = 200;
 /// Most arguments of `coalesce` that become nested nodes.
 const COALESCE_ARGS: usize = 16;
-/// Most calls of functions that one expression has in their place.
-const INLINED_CALLS: u32 = 64;
 
 /// Compiles expressions that may call these functions.
-pub struct Compiler<'p> {
-    pub(super) functions: &'p [Function],
-    pub(super) limits: Limits,
-    /// Calls that may still be put in place.
-    pub(super) calls_left: Cell<u32>,
-    /// Has the function whose body is compiled an expression without a loop? The interpreter cannot be called in the
-    /// middle of one, as it would not have its locals.
-    pub(super) unfit: Cell<bool>,
+pub struct Compiler {
+    limits: Limits,
 }
 
-impl<'p> Compiler<'p> {
+impl Compiler {
     /// Looks at the functions.
-    pub fn new(functions: &'p [Function]) -> Compiler<'p> {
-        let limits = Limits::new(functions);
-        Compiler { functions, limits, calls_left: Cell::new(INLINED_CALLS), unfit: Cell::new(false) }
+    pub fn new(functions: &[Function]) -> Compiler {
+        Compiler { limits: Limits::new(functions) }
     }
 
     /// The node of an expression.
@@ -42,15 +32,9 @@ impl<'p> Compiler<'p> {
         self.node_at(expr, NODE_DEPTH)
     }
 
-    /// An expression that is left to the interpreter.
-    fn row(&self, expr: &Expr) -> Node {
-        self.unfit.set(true);
-        Node::Row(Box::new(expr.clone()))
-    }
-
-    pub(super) fn node_at(&self, expr: &Expr, depth: u32) -> Node {
+    fn node_at(&self, expr: &Expr, depth: u32) -> Node {
         if depth == 0 || self.several_can_hit(expr) {
-            return self.row(expr);
+            return row(expr);
         }
         let node = |expr: &Expr| self.node_at(expr, depth - 1);
         let one = |a: &Expr| Box::new(node(a));
@@ -58,11 +42,7 @@ impl<'p> Compiler<'p> {
         match expr {
             Expr::Const(value) => Node::Const(value.clone()),
             Expr::Column(column) => Node::Column(*column),
-            Expr::Local(slot) => Node::Local(*slot),
             Expr::EventTime => Node::Time,
-            Expr::EventType => Node::EventType,
-            Expr::WindowStart => Node::Window(false),
-            Expr::WindowEnd => Node::Window(true),
             Expr::Unary(op, a) => Node::Unary(*op, one(a)),
             Expr::Binary(op, a, b) => Node::Binary(*op, two(a, b)),
             Expr::And(a, b) | Expr::Or(a, b) => {
@@ -93,8 +73,7 @@ impl<'p> Compiler<'p> {
             Expr::Index(a, b) => Node::Index(two(a, b)),
             Expr::Convert(Type::Any, a) => node(a),
             Expr::Convert(ty, a) => Node::Convert(ty.clone(), one(a)),
-            Expr::CallFn(function, args) => self.inlined(*function, args, depth - 1).unwrap_or_else(|| self.row(expr)),
-            _ => self.row(expr),
+            _ => row(expr),
         }
     }
 
@@ -116,7 +95,7 @@ impl<'p> Compiler<'p> {
             _ if takes_lambda(function)
                 || self.limits.can_hit(expr) && matches!(function, Builtin::Coalesce | Builtin::IfNull) =>
             {
-                self.row(expr)
+                row(expr)
             }
             (Builtin::Pow, [a, b]) => Node::Binary(BinOp::Pow, Box::new([node(a), node(b)])),
             (Builtin::IsNull, [a]) => Node::IsNull(Box::new(node(a))),
@@ -133,7 +112,7 @@ impl<'p> Compiler<'p> {
     }
 
     /// On which rows operands that may not be needed are evaluated.
-    pub(super) fn second(&self, operands: &[&Expr], nodes: &[Node]) -> Second {
+    fn second(&self, operands: &[&Expr], nodes: &[Node]) -> Second {
         if operands.iter().any(|operand| self.limits.can_hit(operand)) {
             Second::Needed
         } else if nodes.iter().any(Node::costly) {
@@ -142,4 +121,8 @@ impl<'p> Compiler<'p> {
             Second::All
         }
     }
+}
+
+fn row(expr: &Expr) -> Node {
+    Node::Row(Box::new(expr.clone()))
 }

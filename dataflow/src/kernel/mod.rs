@@ -15,7 +15,6 @@ mod compare;
 mod compile;
 mod contains;
 mod eval;
-mod inline;
 mod limits;
 mod logic;
 mod node;
@@ -76,8 +75,7 @@ impl Kernel {
 
     fn run(&mut self) -> (&Node, Run<'_>) {
         self.hits.clear();
-        let Kernel { node, layout, evaluator, hits } = self;
-        (node, Run { evaluator, layout, frame: Vec::new(), hits })
+        (&self.node, Run { evaluator: &mut self.evaluator, layout: &self.layout, hits: &mut self.hits })
     }
 
     /// Rows of the last call, ascending, whose evaluation ran into a limit.

@@ -7,6 +7,8 @@
 //! workers or on the process.
 
 use rarog_lang::plan::NodeId;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::OnceLock;
 
 /// 128 bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -45,17 +47,16 @@ pub enum Cause<'m> {
     },
     /// The result of a window.
     Window {
+        /// The operator.
+        operator: NodeId,
         /// Hash of its key.
         key: u64,
         /// Its end, ns.
         end: i64,
+        /// How often it has been corrected.
+        revision: i64,
     },
-    /// A timer's record.
-    Timer {
-        /// Its time, ns.
-        time: i64,
-    },
-    /// Nothing that could come again.
+    /// Nothing that comes again: a number unique in this process.
     Once(u64),
 }
 
@@ -75,11 +76,25 @@ impl Identity {
                 mix(&[self.0.0, self.0.1, 1, u64::from(packet_id), topic.0, topic.1, payload.0, payload.1])
             }
             Cause::Position { source, position } => own(2, u64::from(source), position),
-            Cause::Window { key, end } => own(3, key, end.cast_unsigned()),
-            Cause::Timer { time } => own(4, time.cast_unsigned(), 0),
-            Cause::Once(number) => own(5, number, 0),
+            Cause::Window { operator, key, end, revision } => {
+                let [end, revision] = [end, revision].map(i64::cast_unsigned);
+                mix(&[self.0.0, self.0.1, 3, u64::from(operator), key, end, revision])
+            }
+            Cause::Once(number) => own(4, process(), number),
         }
     }
+
+    /// The identity of what is known by its time and content alone.
+    pub fn content(self, time: i64, content: &[u8]) -> Id {
+        let content = hash(content, 0);
+        mix(&[self.0.0, self.0.1, 5, time.cast_unsigned(), content.0, content.1])
+    }
+}
+
+/// A number that no other process has.
+fn process() -> u64 {
+    static NUMBER: OnceLock<u64> = OnceLock::new();
+    *NUMBER.get_or_init(|| RandomState::new().hash_one(std::process::id()))
 }
 
 /// The id of output `index` of a cause at a node.
@@ -169,9 +184,10 @@ mod tests {
             message("u", 1, b"x"),
             Cause::Position { source: 0, position: 1 },
             Cause::Position { source: 1, position: 0 },
-            Cause::Window { key: 0, end: 1 },
-            Cause::Window { key: 1, end: 0 },
-            Cause::Timer { time: 1 },
+            Cause::Window { operator: 0, key: 0, end: 0, revision: 1 },
+            Cause::Window { operator: 0, key: 0, end: 1, revision: 0 },
+            Cause::Window { operator: 0, key: 1, end: 0, revision: 0 },
+            Cause::Window { operator: 1, key: 0, end: 0, revision: 0 },
             Cause::Once(1),
         ];
         let runs = [run, Identity::new("b", 0), Identity::new("a", 1)];
@@ -179,7 +195,7 @@ mod tests {
         let ids = causes.flat_map(|cause| [(0, 0), (0, 1), (1, 0)].map(|(node, index)| output(cause, node, index)));
         let ids: Vec<Id> = ids.collect();
         let distinct: std::collections::HashSet<Id> = ids.iter().copied().collect();
-        assert_eq!((ids.len(), distinct.len()), (90, 90));
+        assert_eq!((ids.len(), distinct.len()), (99, 99));
         assert_eq!(run.cause(message("t", 1, b"x")), Identity::new("a", 0).cause(message("t", 1, b"x")));
         assert_eq!(Id(1, 0xab).text(), "000000000000000100000000000000ab");
     }

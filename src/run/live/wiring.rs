@@ -79,6 +79,33 @@ pub enum Outlet {
     Stdout,
 }
 
+impl Inlet {
+    /// What it is, in words, after its first connection was given this time.
+    pub fn prepare(&mut self, connect_timeout: Option<Duration>) -> String {
+        match self {
+            Inlet::Mqtt { config, .. } => prepare(&mut config.mqtt, connect_timeout),
+            Inlet::File { path, .. } => path.display().to_string(),
+            Inlet::Generator { .. } => "generator".into(),
+        }
+    }
+}
+
+impl Outlet {
+    /// What it is, in words, after its first connection was given this time.
+    pub fn prepare(&mut self, connect_timeout: Option<Duration>) -> String {
+        match self {
+            Outlet::Mqtt(config) => prepare(&mut config.mqtt, connect_timeout),
+            Outlet::File(path) => path.display().to_string(),
+            Outlet::Stdout => "standard output".into(),
+        }
+    }
+}
+
+fn prepare(config: &mut MqttConfig, connect_timeout: Option<Duration>) -> String {
+    config.connect_timeout = connect_timeout;
+    config.addresses.iter().map(Address::to_string).collect::<Vec<_>>().join(", ")
+}
+
 /// How a `Send` node sends.
 #[derive(Debug, Clone)]
 pub struct Sending {

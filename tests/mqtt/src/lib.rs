@@ -12,8 +12,10 @@
 
 pub mod bench;
 pub mod broker;
+pub mod judge;
 pub mod observer;
 pub mod process;
+pub mod program;
 pub mod publisher;
 
 pub use broker::{Broker, Settings};

@@ -20,7 +20,7 @@ pub const TOPIC_OUT: &str = "bench/out";
 
 /// Reading number `seq`; every second one is hot.
 pub fn reading(seq: usize) -> String {
-    let temperature = if seq % 2 == 0 { 60 + seq % 30 } else { 20 + seq % 30 };
+    let temperature = if seq.is_multiple_of(2) { 60 + seq % 30 } else { 20 + seq % 30 };
     format!(
         r#"{{"event_type":"SensorReading","sensor_id":"s{:04}","temperature":{temperature}.5,"seq":{seq}}}"#,
         seq % 1000

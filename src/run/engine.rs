@@ -191,6 +191,3 @@ impl Engine for LocalEngine {
         inner.pipelines.iter().map(status).collect()
     }
 }
-
-#[cfg(test)]
-mod tests;

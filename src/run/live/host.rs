@@ -1,0 +1,182 @@
+//! The host of a live run: sends what reaches outputs to sinks, with ids and tags, and prints what is to be printed.
+//!
+//! Called by the pipeline's thread, which other pipelines share: nothing here waits for a broker. Invariant: a chunk's dead
+//! letters and file outputs are written, and its outputs for brokers are counted, before it is reported as completed.
+
+use super::causes::{Firing, Ids};
+use super::identity::Identity;
+use super::outlet::{OpenOutlet, Reports};
+use super::progress::{Origin, Progress};
+use super::wiring::Sending;
+use crate::run::dead::DeadFile;
+use crate::run::host::RunHost;
+use bytes::Bytes;
+use rarog_connectors::mqtt::Output;
+use rarog_dataflow::batch::phase;
+use rarog_dataflow::encode::Encoder;
+use rarog_dataflow::rt::{Completed, DeadRecord, Host, OutputRows};
+use rarog_lang::plan::{NodeId, Plan};
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// A node that sends.
+struct Sender {
+    sending: Sending,
+    encoder: Encoder,
+    firing: Firing,
+}
+
+/// See the module's head.
+pub struct LiveHost {
+    senders: Vec<Option<Sender>>,
+    outlets: Arc<Vec<OpenOutlet>>,
+    reports: Reports,
+    progress: Arc<Progress>,
+    printer: Arc<RunHost>,
+    identity: Identity,
+    /// Records of each source in the chunks before, for sources with positions.
+    positions: Mutex<Vec<u64>>,
+    sent: AtomicU64,
+    dead_file: DeadFile,
+    /// Dead letters that may still be in the file's buffer.
+    unwritten: AtomicBool,
+    on_failure: Box<dyn Fn(String) + Send + Sync>,
+}
+
+/// What a host is made of.
+pub struct Parts<'p> {
+    /// The plan.
+    pub plan: &'p Plan,
+    /// How each node sends.
+    pub sending: Vec<Option<Sending>>,
+    /// Where records go out.
+    pub outlets: Arc<Vec<OpenOutlet>>,
+    /// What outlets report to.
+    pub reports: Reports,
+    /// Results and dead letters.
+    pub printer: Arc<RunHost>,
+    /// The file of dead letters.
+    pub dead_file: DeadFile,
+    /// Who puts out.
+    pub identity: Identity,
+    /// Sources of the pipeline.
+    pub sources: usize,
+    /// Called when a file cannot be written.
+    pub on_failure: Box<dyn Fn(String) + Send + Sync>,
+}
+
+impl LiveHost {
+    /// A host.
+    pub fn new(parts: Parts<'_>) -> LiveHost {
+        let Parts { plan, sending, outlets, reports, printer, dead_file, identity, sources, on_failure } = parts;
+        let sender = |(node, sending): (usize, Option<Sending>)| {
+            let layout = &plan.layouts[plan.nodes[node].layout as usize];
+            let firing = Firing::of(plan, node as NodeId);
+            sending.map(|sending| Sender { sending, encoder: Encoder::new(layout), firing })
+        };
+        LiveHost {
+            senders: sending.into_iter().enumerate().map(sender).collect(),
+            outlets,
+            progress: reports.progress.clone(),
+            reports,
+            printer,
+            identity,
+            positions: Mutex::new(vec![0; sources]),
+            sent: AtomicU64::new(0),
+            dead_file,
+            unwritten: AtomicBool::new(false),
+            on_failure,
+        }
+    }
+
+    /// Outputs handed to sinks.
+    pub fn sent(&self) -> u64 {
+        self.sent.load(Ordering::Relaxed)
+    }
+
+    /// Position of a chunk's first record in its source.
+    fn position(&self, source: u32, records: usize) -> u64 {
+        let mut positions = self.positions.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(position) = positions.get_mut(source as usize) else { return 0 };
+        let first = *position;
+        *position += records as u64;
+        first
+    }
+
+    fn send(&self, completed: &Completed) -> io::Result<()> {
+        let chunk = &completed.chunk;
+        let origin = self.progress.origin();
+        let first = match origin {
+            Origin::Positions => self.position(chunk.source, chunk.clocks.len()),
+            Origin::Messages(_) | Origin::Time => 0,
+        };
+        for of_node in &completed.outputs {
+            let Some(sender) = &self.senders[of_node.node as usize] else { continue };
+            let mut causes: Vec<u64> = of_node.rows.pos.iter().map(|pos| pos >> phase::BITS).collect();
+            match origin {
+                Origin::Messages(_) => self.progress.messages(chunk.seq, &mut causes),
+                Origin::Positions => causes.iter_mut().for_each(|cause| *cause += first),
+                Origin::Time => {}
+            }
+            let outputs = self.outputs(sender, of_node, (&origin, chunk.source), &causes, chunk.seq);
+            self.sent.fetch_add(outputs.len() as u64, Ordering::Relaxed);
+            self.outlets[sender.sending.outlet].send(&outputs, &self.reports)?;
+        }
+        Ok(())
+    }
+
+    fn outputs(
+        &self,
+        sender: &Sender,
+        of_node: &OutputRows,
+        origin: (&Origin, u32),
+        causes: &[u64],
+        seq: u64,
+    ) -> Vec<Output> {
+        let rows = &of_node.rows;
+        let tags = self.progress.caused(seq, causes.iter().copied());
+        let mut ids = Ids::new(self.identity, (of_node.node, sender.firing), origin, causes);
+        let mut buffer = Vec::new();
+        let output = |(row, tag): (usize, super::acks::Tag)| {
+            buffer.clear();
+            sender.encoder.flat(&mut buffer, rows, row);
+            Output {
+                topic: sender.sending.topic.clone(),
+                payload: Bytes::copy_from_slice(&buffer),
+                rarog_id: ids.next(rows, row, &buffer).text().into(),
+                qos: sender.sending.qos,
+                retain: sender.sending.retain,
+                tag: tag.number(),
+            }
+        };
+        tags.into_iter().enumerate().map(output).collect()
+    }
+}
+
+impl Host for LiveHost {
+    fn completed(&self, completed: Completed) {
+        let seq = completed.chunk.seq;
+        let sent = self.send(&completed).map_err(|error| format!("cannot write outputs: {error}"));
+        self.printer.completed(completed);
+        let written = || if self.unwritten.swap(false, Ordering::AcqRel) { self.dead_file.flush() } else { Ok(()) };
+        match sent.and_then(|()| written()) {
+            Ok(()) => self.progress.completed(seq),
+            // The chunk's messages are not acknowledged: they come again when there is room on the disk.
+            Err(message) => (self.on_failure)(message),
+        }
+    }
+
+    fn dead(&self, record: DeadRecord) {
+        self.printer.dead(record);
+        self.unwritten.store(true, Ordering::Release);
+    }
+
+    fn print(&self, line: String) {
+        self.printer.print(line);
+    }
+
+    fn log(&self, level: &str, line: String) {
+        self.printer.log(level, line);
+    }
+}

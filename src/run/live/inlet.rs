@@ -1,0 +1,271 @@
+//! An open way in: messages or lines, gathered into the bodies of chunks.
+//!
+//! Nothing here waits: a connection has an inbox of its own, files and generators are read by a thread with a short queue.
+//! Invariant: what an inlet has given is not given again, and is given in the order in which it came, per source.
+
+use super::topic;
+use super::wiring::{Inlet, LineFormat, Route};
+use rarog_connectors::file::{ChunkReader, Next};
+use rarog_connectors::generator::{Generator, GeneratorConfig};
+use rarog_connectors::mqtt::{Message, MqttError, MqttSource, StatusHook};
+use rarog_dataflow::decode::topic_type;
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+/// Blocks of lines that may wait to be taken.
+const LINE_QUEUE: usize = 2;
+/// Payload bytes of one chunk, unless a single message has more.
+const CHUNK_PAYLOAD_BYTES: usize = 4 << 20;
+/// Topics whose subscriptions are remembered.
+const TOPICS_REMEMBERED: usize = 4096;
+
+/// What a chunk is made of.
+pub enum Body {
+    /// Messages that came for the same subscriptions.
+    Messages {
+        /// The messages.
+        messages: Vec<Message>,
+        /// The type that each topic tells.
+        types: Vec<Arc<str>>,
+        /// The sources that they belong to; at least one.
+        sources: Arc<[u32]>,
+    },
+    /// Whole lines.
+    Lines {
+        /// The lines.
+        bytes: Vec<u8>,
+        /// Their form.
+        format: LineFormat,
+        /// The source that they belong to.
+        source: u32,
+    },
+    /// A line too long to be read.
+    LongLine {
+        /// Its length.
+        bytes: u64,
+        /// The source that it belongs to.
+        source: u32,
+    },
+}
+
+/// An open way in.
+pub enum OpenInlet {
+    /// A connection to a broker.
+    Mqtt(MqttInlet),
+    /// A file, standard input or a generator.
+    Lines(LineInlet),
+}
+
+/// Wakes whoever pulls.
+pub type Wake = Arc<dyn Fn() + Send + Sync>;
+
+/// Called when a file cannot be read further.
+pub type Complain = Box<dyn Fn(String) + Send>;
+
+impl OpenInlet {
+    /// Opens a way in.
+    pub fn open(inlet: Inlet, wake: Wake, status: StatusHook, complain: Complain) -> Result<OpenInlet, String> {
+        match inlet {
+            Inlet::Mqtt { config, routes } => {
+                let source = MqttSource::start(config, move || wake(), Some(status));
+                let source = source.map_err(|error: MqttError| error.to_string())?;
+                Ok(OpenInlet::Mqtt(MqttInlet { source: Arc::new(source), routes, known: HashMap::new(), leftovers: 0 }))
+            }
+            Inlet::File { path, format, source } => {
+                let reader = open_file(&path)?;
+                LineInlet::start(format, source, move |queue| read_lines(reader, &path, queue, &wake, complain))
+            }
+            Inlet::Generator { config, source } => {
+                LineInlet::start(LineFormat::Jsonl, source, move |queue| generate(config, queue, &wake))
+            }
+        }
+    }
+
+    /// What has come, in bodies of at most `rows` messages; nothing if nothing has.
+    pub fn take(&mut self, rows: usize) -> Vec<Body> {
+        match self {
+            OpenInlet::Mqtt(inlet) => inlet.take(rows),
+            OpenInlet::Lines(inlet) => inlet.take().into_iter().collect(),
+        }
+    }
+
+    /// The source that has ended with this inlet, once nothing more will come.
+    pub fn ended(&self) -> Option<u32> {
+        match self {
+            OpenInlet::Mqtt(_) => None,
+            OpenInlet::Lines(inlet) => inlet.ended.then_some(inlet.source),
+        }
+    }
+
+    /// Takes in no more.
+    pub fn stop(&self) {
+        if let OpenInlet::Mqtt(inlet) = self {
+            inlet.source.stop_intake();
+        }
+    }
+}
+
+/// A connection with its subscriptions.
+pub struct MqttInlet {
+    /// The connection.
+    pub source: Arc<MqttSource>,
+    routes: Vec<Route>,
+    known: HashMap<Arc<str>, Known>,
+    /// Messages of subscriptions that an earlier run of the name made and this one does not have.
+    leftovers: u64,
+}
+
+/// What is known of a topic.
+#[derive(Clone)]
+struct Known {
+    sources: Arc<[u32]>,
+    event: Arc<str>,
+}
+
+/// Messages for one chunk.
+#[derive(Default)]
+struct Gathered {
+    sources: Arc<[u32]>,
+    messages: Vec<Message>,
+    types: Vec<Arc<str>>,
+    bytes: usize,
+}
+
+impl Gathered {
+    fn push(&mut self, message: Message, event: Arc<str>) {
+        self.bytes += message.payload.len();
+        self.messages.push(message);
+        self.types.push(event);
+    }
+
+    fn body(self) -> Body {
+        Body::Messages { messages: self.messages, types: self.types, sources: self.sources }
+    }
+}
+
+impl MqttInlet {
+    fn take(&mut self, rows: usize) -> Vec<Body> {
+        // An error means that the connection has ended for good; its status hook has said so.
+        let messages = self.source.receive(rows, Duration::ZERO).unwrap_or_default();
+        let mut gathered: Vec<Gathered> = Vec::new();
+        let mut last: Option<(Arc<str>, Known)> = None;
+        for message in messages {
+            let known = match &last {
+                Some((topic, known)) if Arc::ptr_eq(topic, &message.topic) => known.clone(),
+                _ => self.known(&message.topic),
+            };
+            last = Some((message.topic.clone(), known.clone()));
+            if known.sources.is_empty() {
+                self.leftovers += 1;
+                self.source.acknowledge([message.receipt]);
+                continue;
+            }
+            let fits = |open: &&mut Gathered| open.sources == known.sources;
+            match gathered.iter_mut().rev().find(fits) {
+                Some(open) if open.bytes + message.payload.len() <= CHUNK_PAYLOAD_BYTES => open.push(message, known.event),
+                _ => {
+                    let mut open = Gathered { sources: known.sources, ..Gathered::default() };
+                    open.push(message, known.event);
+                    gathered.push(open);
+                }
+            }
+        }
+        gathered.into_iter().map(Gathered::body).collect()
+    }
+
+    fn known(&mut self, topic: &Arc<str>) -> Known {
+        if let Some(known) = self.known.get(topic) {
+            return known.clone();
+        }
+        let routes = self.routes.iter().filter(|route| topic::matches(&route.filter, topic));
+        let known = Known { sources: routes.map(|route| route.source).collect(), event: topic_type(topic).into() };
+        if self.known.len() >= TOPICS_REMEMBERED {
+            self.known.clear();
+        }
+        self.known.insert(topic.clone(), known.clone());
+        known
+    }
+
+    /// How many messages belonged to no subscription.
+    pub fn leftovers(&self) -> u64 {
+        self.leftovers
+    }
+}
+
+/// Lines from a thread.
+pub struct LineInlet {
+    queue: Mutex<Receiver<Next>>,
+    format: LineFormat,
+    source: u32,
+    ended: bool,
+}
+
+impl LineInlet {
+    fn start(
+        format: LineFormat,
+        source: u32,
+        read: impl FnOnce(&SyncSender<Next>) + Send + 'static,
+    ) -> Result<OpenInlet, String> {
+        let (sender, receiver) = sync_channel(LINE_QUEUE);
+        // Detached: a read that blocks cannot be ended from outside. It ends with its input, or with its receiver.
+        let started = thread::Builder::new().name("lines".into()).spawn(move || read(&sender));
+        started.map_err(|error| format!("cannot start a thread: {error}"))?;
+        Ok(OpenInlet::Lines(LineInlet { queue: Mutex::new(receiver), format, source, ended: false }))
+    }
+
+    fn take(&mut self) -> Option<Body> {
+        let (source, format) = (self.source, self.format);
+        let next = self.queue.lock().unwrap_or_else(PoisonError::into_inner).try_recv();
+        match next {
+            Ok(Next::Chunk(chunk)) => Some(Body::Lines { bytes: chunk.bytes, format, source }),
+            Ok(Next::LineTooLong { bytes, .. }) => Some(Body::LongLine { bytes, source }),
+            Ok(Next::Quiet) | Err(TryRecvError::Empty) => None,
+            Ok(Next::End) | Err(TryRecvError::Disconnected) => {
+                self.ended = true;
+                None
+            }
+        }
+    }
+}
+
+fn open_file(path: &Path) -> Result<ChunkReader, String> {
+    ChunkReader::open(path, 0).map_err(|error| format!("cannot read {}: {error}", path.display()))
+}
+
+fn read_lines(mut reader: ChunkReader, path: &Path, queue: &SyncSender<Next>, wake: &Wake, complain: Complain) {
+    loop {
+        let next = match reader.next(None) {
+            Ok(next) => next,
+            Err(error) => {
+                complain(format!("cannot read {}: {error}", path.display()));
+                Next::End
+            }
+        };
+        let last = next == Next::End;
+        if queue.send(next).is_err() || last {
+            wake();
+            return;
+        }
+        wake();
+    }
+}
+
+fn generate(config: GeneratorConfig, queue: &SyncSender<Next>, wake: &Wake) {
+    let mut generator = Generator::starting_at(config, 0);
+    loop {
+        let readings = generator.next_chunk();
+        let next = readings.map_or(Next::End, |readings| {
+            Next::Chunk(rarog_connectors::file::Chunk { offset: readings.first, bytes: readings.bytes })
+        });
+        let last = next == Next::End;
+        if queue.send(next).is_err() || last {
+            wake();
+            return;
+        }
+        wake();
+    }
+}

@@ -1,0 +1,390 @@
+//! The intake of a live run: chunks out of whatever its inlets have, and empty ones when time alone matters.
+//!
+//! Nothing is gathered on purpose: while the workers are busy, messages gather in the inbox by themselves, and the next
+//! chunk takes them all. Nothing is taken in while a sink's list of unconfirmed outputs is full.
+//!
+//! Invariant: chunks are numbered without gaps, each is announced to [`Progress`] before it is given, and after a stop only
+//! what was taken before is given.
+
+use super::idle::Clocks;
+use super::inlet::{Body, OpenInlet};
+use super::progress::{Origin, Progress};
+use super::wiring::LineFormat;
+use rarog_connectors::mqtt::{Message, MqttSource};
+use rarog_dataflow::batch::Chunk;
+use rarog_dataflow::decode::{Baton, Decoder, Messages, Relay, batch_offset_behind};
+use rarog_dataflow::rt::{DeadRecord, Decoded, Intake, Pulled};
+use rarog_lang::plan::Plan;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// Messages of one chunk at the most, unless the run says otherwise.
+pub const CHUNK_ROWS: usize = 8192;
+
+/// Wakes the peers that were told that there is nothing.
+#[derive(Default)]
+pub struct Wakers(Mutex<Vec<Box<dyn Fn() + Send + Sync>>>);
+
+impl Wakers {
+    /// Wakes them.
+    pub fn wake(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().for_each(|wake| wake());
+    }
+
+    fn add(&self, wake: Box<dyn Fn() + Send + Sync>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(wake);
+    }
+}
+
+/// Is there room for the outputs of another chunk?
+pub type Gate = Box<dyn Fn() -> bool + Send + Sync>;
+
+/// What an intake is made of.
+pub struct Parts<'p> {
+    /// The plan.
+    pub plan: &'p Plan,
+    /// What is under way.
+    pub progress: Arc<Progress>,
+    /// Those who pull.
+    pub wakers: Arc<Wakers>,
+    /// Room for outputs.
+    pub gate: Gate,
+    /// For each source: how long it may be silent and still count.
+    pub idle: &'p [Duration],
+    /// Messages of one chunk at the most, if not [`CHUNK_ROWS`].
+    pub chunk_rows: Option<usize>,
+}
+
+/// See the module's head.
+pub struct LiveIntake {
+    decoder: Arc<Decoder>,
+    progress: Arc<Progress>,
+    wakers: Arc<Wakers>,
+    gate: Gate,
+    chunk_rows: usize,
+    /// Inputs of the plan.
+    inputs: usize,
+    state: Mutex<State>,
+    clocks: Arc<Mutex<Clocks>>,
+}
+
+struct State {
+    inlets: Vec<OpenInlet>,
+    /// The inlet that is asked first.
+    turn: usize,
+    ready: VecDeque<(u32, Body)>,
+    /// Sources that see the records of the chunk before.
+    echoes: VecDeque<(u32, SharedClocks)>,
+    seq: u64,
+    wall: i64,
+    relays: Vec<Relay>,
+    /// `.evt`: offset of the last BATCH so far, ns, by source.
+    batch: Vec<i64>,
+    stopping: bool,
+    ended: bool,
+}
+
+/// Clocks of a chunk that several sources see, known once it is decoded.
+type SharedClocks = Arc<OnceLock<Vec<i64>>>;
+
+/// Sees to it that those who wait for clocks get some, whatever becomes of the decoding.
+struct Owed(SharedClocks);
+
+impl Drop for Owed {
+    fn drop(&mut self) {
+        _ = self.0.set(Vec::new());
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl LiveIntake {
+    /// An intake that has nothing to give before it is attached to inlets.
+    pub fn new(parts: Parts<'_>) -> LiveIntake {
+        let Parts { plan, progress, wakers, gate, idle, chunk_rows } = parts;
+        let sources = idle.len();
+        let state = State {
+            inlets: Vec::new(),
+            turn: 0,
+            ready: VecDeque::new(),
+            echoes: VecDeque::new(),
+            seq: 0,
+            wall: 0,
+            relays: (0..sources).map(|_| Relay::default()).collect(),
+            batch: vec![0; sources],
+            stopping: false,
+            ended: false,
+        };
+        LiveIntake {
+            decoder: Arc::new(Decoder::new(plan)),
+            progress,
+            wakers,
+            gate,
+            chunk_rows: chunk_rows.unwrap_or(CHUNK_ROWS),
+            inputs: plan.inputs.len(),
+            state: Mutex::new(state),
+            clocks: Arc::new(Mutex::new(Clocks::new(plan, idle, Instant::now()))),
+        }
+    }
+
+    /// Attaches it to inlets, once.
+    pub fn attach(&self, inlets: Vec<OpenInlet>) {
+        {
+            let mut state = lock(&self.state);
+            if state.stopping {
+                inlets.iter().for_each(OpenInlet::stop);
+            }
+            state.inlets = inlets;
+        }
+        self.wakers.wake();
+    }
+
+    /// Takes in no more; what was taken in is given, then the end.
+    pub fn stop(&self) {
+        {
+            let mut state = lock(&self.state);
+            state.stopping = true;
+            state.inlets.iter().for_each(OpenInlet::stop);
+        }
+        self.wakers.wake();
+    }
+
+    /// Wakes the peers if an empty chunk is due; in how long the next one is, if there will be one.
+    pub fn beat(&self) -> Option<Duration> {
+        let due = lock(&self.clocks).next_beat(wall_clock(), Instant::now())?;
+        if due.is_zero() {
+            self.wakers.wake();
+        }
+        Some(due)
+    }
+
+    /// Has it given its end?
+    pub fn is_over(&self) -> bool {
+        lock(&self.state).ended
+    }
+
+    /// Messages that belonged to no subscription of this run.
+    pub fn leftovers(&self) -> u64 {
+        let of_inlet = |inlet: &OpenInlet| match inlet {
+            OpenInlet::Mqtt(inlet) => inlet.leftovers(),
+            OpenInlet::Lines(_) => 0,
+        };
+        lock(&self.state).inlets.iter().map(of_inlet).sum()
+    }
+
+    /// The connections, by inlet.
+    pub fn sources(&self) -> Vec<Option<Arc<MqttSource>>> {
+        let of_inlet = |inlet: &OpenInlet| match inlet {
+            OpenInlet::Mqtt(inlet) => Some(inlet.source.clone()),
+            OpenInlet::Lines(_) => None,
+        };
+        lock(&self.state).inlets.iter().map(of_inlet).collect()
+    }
+
+    /// Asks the inlets in turn until one has something.
+    fn fill(&self, state: &mut State, now: Instant) {
+        for _ in 0..state.inlets.len() {
+            let index = state.turn;
+            state.turn = (state.turn + 1) % state.inlets.len();
+            let bodies = state.inlets[index].take(self.chunk_rows);
+            if let Some(source) = state.inlets[index].ended() {
+                lock(&self.clocks).ended(source);
+            }
+            for body in bodies {
+                self.push(state, index as u32, body, now);
+            }
+            if !state.ready.is_empty() {
+                return;
+            }
+        }
+    }
+
+    fn push(&self, state: &mut State, inlet: u32, body: Body, now: Instant) {
+        let mut clocks = lock(&self.clocks);
+        match &body {
+            Body::Messages { sources, .. } => sources.iter().for_each(|source| clocks.spoke(*source, now)),
+            Body::Lines { source, .. } | Body::LongLine { source, .. } => clocks.spoke(*source, now),
+        }
+        drop(clocks);
+        state.ready.push_back((inlet, body));
+    }
+
+    /// The frame of the next chunk.
+    fn frame(&self, state: &mut State, source: u32, now: Instant) -> Chunk {
+        state.wall = state.wall.max(wall_clock());
+        let mut clocks = lock(&self.clocks);
+        clocks.cut(state.wall, now);
+        let idle = clocks.marks(now);
+        let seq = state.seq;
+        state.seq += 1;
+        Chunk { seq, source, now: Some(state.wall), idle, ..Chunk::default() }
+    }
+
+    fn cut(&self, state: &mut State, inlet: u32, body: Body, now: Instant) -> Pulled {
+        match body {
+            Body::Messages { messages, types, sources } => self.cut_messages(state, inlet, messages, types, &sources, now),
+            Body::Lines { bytes, format, source } => self.cut_lines(state, inlet, bytes, format, source, now),
+            Body::LongLine { bytes, source } => {
+                let chunk = self.frame(state, source, now);
+                self.progress.open(chunk.seq, inlet, Origin::Positions);
+                let dead = DeadRecord {
+                    reason: "too_large",
+                    chunk: chunk.seq,
+                    index: 0,
+                    stream: None,
+                    detail: format!("a line of {bytes} bytes"),
+                    raw: Vec::new(),
+                };
+                let inputs = self.inputs;
+                Pulled::Chunk(Box::new(move || Decoded { dead: vec![dead], ..empty(chunk, inputs) }))
+            }
+        }
+    }
+
+    fn cut_messages(
+        &self,
+        state: &mut State,
+        inlet: u32,
+        messages: Vec<Message>,
+        types: Vec<Arc<str>>,
+        sources: &[u32],
+        now: Instant,
+    ) -> Pulled {
+        let source = sources[0];
+        let chunk = self.frame(state, source, now);
+        let messages = Arc::new(messages);
+        self.progress.open(chunk.seq, inlet, Origin::Messages(messages.clone()));
+        // The other sources see the same records: a chunk each that moves nothing but their clocks.
+        let owed = (sources.len() > 1).then(|| Owed(SharedClocks::default()));
+        if let Some(Owed(shared)) = &owed {
+            state.echoes.extend(sources[1..].iter().map(|source| (*source, shared.clone())));
+        }
+        let (decoder, progress, clocks) = (self.decoder.clone(), self.progress.clone(), self.clocks.clone());
+        Pulled::Chunk(Box::new(move || {
+            let mut gathered = Messages::default();
+            for (message, event) in messages.iter().zip(types) {
+                gathered.push(&message.payload, Some(event));
+            }
+            let seq = chunk.seq;
+            let decoded = decoder.messages(chunk, &gathered);
+            let refused: Vec<u32> = decoded.dead.iter().map(|dead| dead.index as u32).collect();
+            if !refused.is_empty() {
+                progress.refused(seq, refused);
+            }
+            if let Some(clock) = decoded.chunk.clocks.last() {
+                lock(&clocks).reached(source, *clock);
+            }
+            if let Some(Owed(shared)) = &owed {
+                _ = shared.set(decoded.chunk.clocks.clone());
+            }
+            decoded
+        }))
+    }
+
+    fn cut_lines(
+        &self,
+        state: &mut State,
+        inlet: u32,
+        bytes: Vec<u8>,
+        format: LineFormat,
+        source: u32,
+        now: Instant,
+    ) -> Pulled {
+        let chunk = self.frame(state, source, now);
+        self.progress.open(chunk.seq, inlet, Origin::Positions);
+        let baton: Baton = state.relays[source as usize].baton();
+        let batch = state.batch[source as usize];
+        if format == LineFormat::Evt {
+            state.batch[source as usize] = batch_offset_behind(&bytes, batch);
+        }
+        let (decoder, clocks) = (self.decoder.clone(), self.clocks.clone());
+        Pulled::Chunk(Box::new(move || {
+            let decoded = match format {
+                LineFormat::Jsonl => decoder.lines(chunk, &bytes, &baton),
+                LineFormat::Evt => decoder.evt(chunk, &bytes, batch),
+            };
+            if let Some(clock) = decoded.chunk.clocks.last() {
+                lock(&clocks).reached(source, *clock);
+            }
+            decoded
+        }))
+    }
+
+    /// A chunk that only moves the clock of a source that sees the same records as another.
+    fn cut_echo(&self, state: &mut State, source: u32, shared: SharedClocks, now: Instant) -> Pulled {
+        let chunk = self.frame(state, source, now);
+        self.progress.open(chunk.seq, 0, Origin::Time);
+        let (clocks, inputs) = (self.clocks.clone(), self.inputs);
+        Pulled::Chunk(Box::new(move || {
+            // The chunk that owes them was pulled before and waits for nothing.
+            let of_records = shared.wait().clone();
+            if let Some(clock) = of_records.last() {
+                lock(&clocks).reached(source, *clock);
+            }
+            empty(Chunk { clocks: of_records, ..chunk }, inputs)
+        }))
+    }
+
+    /// An empty chunk: time has passed, or nothing follows.
+    fn cut_time(&self, state: &mut State, end: bool, now: Instant) -> Pulled {
+        let speaker = lock(&self.clocks).speaker(now);
+        let chunk = Chunk { end, ..self.frame(state, speaker, now) };
+        self.progress.open(chunk.seq, 0, Origin::Time);
+        let inputs = self.inputs;
+        Pulled::Chunk(Box::new(move || empty(chunk, inputs)))
+    }
+}
+
+impl Intake for LiveIntake {
+    fn pull(&self) -> Pulled {
+        let mut state = lock(&self.state);
+        let now = Instant::now();
+        if state.ended || !(self.gate)() {
+            return if state.ended { Pulled::End } else { Pulled::Pending };
+        }
+        if let Some((source, shared)) = state.echoes.pop_front() {
+            return self.cut_echo(&mut state, source, shared, now);
+        }
+        if state.ready.is_empty() && !state.stopping {
+            self.fill(&mut state, now);
+        }
+        if let Some((inlet, body)) = state.ready.pop_front() {
+            return self.cut(&mut state, inlet, body, now);
+        }
+        if state.stopping {
+            state.ended = true;
+            return Pulled::End;
+        }
+        let due = {
+            let clocks = lock(&self.clocks);
+            if clocks.all_ended() { None } else { Some(clocks.next_beat(wall_clock(), now)) }
+        };
+        match due {
+            None => {
+                state.ended = true;
+                self.cut_time(&mut state, true, now)
+            }
+            Some(Some(due)) if due.is_zero() => self.cut_time(&mut state, false, now),
+            Some(_) => Pulled::Pending,
+        }
+    }
+
+    fn on_data(&self, wake: Box<dyn Fn() + Send + Sync>) {
+        self.wakers.add(wake);
+    }
+}
+
+/// A chunk without rows, for a plan with so many inputs.
+fn empty(chunk: Chunk, inputs: usize) -> Decoded {
+    let inputs = (0..inputs).map(|_| None).collect();
+    Decoded { chunk, inputs, dead: Vec::new(), records: 0, no_reader: 0, early: 0 }
+}
+
+/// Nanoseconds since 1970.
+fn wall_clock() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
+}

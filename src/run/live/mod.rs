@@ -1,0 +1,101 @@
+//! A live run: programs on their connectors, until it is stopped or all its inputs have ended.
+//!
+//! ```text
+//!  brokers, files ──> Inlet ──> LiveIntake ──> engine ──> LiveHost ──> Outlet ──> brokers, files
+//!        ^                          │                        │            │
+//!        └───── acknowledge ──── Progress <── completed ─────┘            │
+//!                                   ^────────── confirmed ────────────────┘
+//! ```
+//! Invariant: a message is acknowledged only when every effect of it is safe ([`progress`]), so that a kill at any moment
+//! repeats and never loses; what is repeated carries the same id ([`identity`]).
+
+mod acks;
+mod beats;
+mod causes;
+mod ends;
+mod host;
+mod identity;
+mod idle;
+mod inlet;
+mod intake;
+mod outlet;
+mod params;
+mod pipeline;
+mod progress;
+mod topic;
+mod wiring;
+
+use super::dead::DeadFile;
+use super::engine::LocalEngine;
+use super::host::Surroundings;
+use super::talk::Talk;
+use super::{Failure, Pipeline};
+use crate::args::{Output, RunArgs};
+use ends::{LiveEnds, Terms};
+use rarog_control::engine::{Engine, Epoch, PipelineId, Placement};
+use rarog_lang::plan::Op;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long a run that is stopped may take to finish what is under way.
+const GRACE: Duration = Duration::from_secs(6);
+
+/// Runs the programs until they are stopped.
+pub fn run(args: &RunArgs, pipelines: Vec<Pipeline>) -> Result<(), Failure> {
+    let sends = |pipeline: &Pipeline| pipeline.plan.nodes.iter().any(|node| matches!(node.op, Op::Send { .. }));
+    let default = if pipelines.iter().any(sends) { Output::None } else { Output::Jsonl };
+    let around = Surroundings {
+        output: args.output.unwrap_or(default),
+        dead: DeadFile::create(args.dead_letters.as_deref()).map_err(Failure::usage)?,
+        talk: Talk::default(),
+        stop: Arc::default(),
+    };
+    let signals = around.stop.by_signals(&around.talk);
+    signals.map_err(|error| Failure::failed(format!("cannot listen to signals: {error}")))?;
+    let terms = Terms {
+        several: pipelines.len() > 1,
+        forget: args.forget,
+        connect_timeout: args.connect_timeout,
+        chunk_rows: args.batch_rows,
+    };
+    let ends = Arc::new(LiveEnds::new(around.clone(), terms));
+    let engine = LocalEngine::new(ends.clone());
+    let began = Instant::now();
+    let ids: Vec<PipelineId> = pipelines.iter().map(|pipeline| PipelineId::new(&pipeline.name)).collect();
+    for (pipeline, id) in pipelines.into_iter().zip(&ids) {
+        let placement = Placement { pipeline: id.clone(), epoch: Epoch(0), plan: pipeline.plan, workers: args.workers };
+        engine.install(placement).map_err(|refused| Failure::usage(format!("{id}: {refused}")))?;
+    }
+    let open = ends.open_pipelines();
+    limit_stopping(&around, &ends);
+    let beats = beats::start(open.iter().map(|pipeline| pipeline.intake()).collect());
+    let mut failures = Vec::new();
+    for (id, pipeline) in ids.iter().zip(&open) {
+        let ended = engine.wait(id);
+        pipeline.close();
+        failures.extend(pipeline.failure());
+        failures.extend(ended.err().map(|error| Failure::failed(format!("{id}: {error}"))));
+    }
+    drop(beats);
+    let written = around.dead.flush().map_err(Failure::usage);
+    if !around.stop.reader_is_gone() {
+        open.iter().for_each(|pipeline| pipeline.summary(began.elapsed()));
+    }
+    failures.into_iter().next().map_or(written, Err)
+}
+
+/// Sees to it that a run that is stopped ends, also when a broker does not answer.
+fn limit_stopping(around: &Surroundings, ends: &Arc<LiveEnds>) {
+    let ends = Arc::downgrade(ends);
+    around.stop.on_request(Box::new(move || {
+        let ends = ends.clone();
+        // Without the thread the run waits for its brokers, which a second signal ends.
+        _ = thread::Builder::new().name("grace".into()).spawn(move || {
+            thread::sleep(GRACE);
+            if let Some(ends) = ends.upgrade() {
+                ends.open_pipelines().iter().for_each(|pipeline| pipeline.give_up());
+            }
+        });
+    }));
+}

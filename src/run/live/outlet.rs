@@ -1,0 +1,111 @@
+//! An open way out: a connection to a broker, a file, standard output.
+//!
+//! Sending never waits: a connection's list of unconfirmed outputs may go over its limit by what is under way, and
+//! [`OpenOutlet::has_room`] says when the intake has to hold back.
+
+use super::acks::Tag;
+use super::progress::Progress;
+use super::wiring::Outlet;
+use rarog_connectors::console::{Console, ConsoleSink};
+use rarog_connectors::file::FileSink;
+use rarog_connectors::mqtt::{Failure, MqttSink, Outcome, Output, SendError, StatusHook};
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// An open way out.
+pub enum OpenOutlet {
+    /// A connection.
+    Mqtt(MqttSink),
+    /// Lines of a file.
+    File(Mutex<FileSink>),
+    /// Lines on standard output.
+    Stdout(Mutex<ConsoleSink>),
+}
+
+/// Takes an output that cannot be delivered, with the reason.
+pub type Undeliverable = Arc<dyn Fn(&Output, &str) + Send + Sync>;
+
+/// What an outlet reports to.
+#[derive(Clone)]
+pub struct Reports {
+    /// Confirmed outputs.
+    pub progress: Arc<Progress>,
+    /// Outputs that have failed.
+    pub undeliverable: Undeliverable,
+    /// Called when there may be room again.
+    pub wake: Arc<dyn Fn() + Send + Sync>,
+}
+
+impl Reports {
+    fn outcomes(&self, outcomes: &[Outcome]) {
+        for outcome in outcomes {
+            if let Outcome::Failed(failure) = outcome {
+                let Failure { output, reason, .. } = &**failure;
+                (self.undeliverable)(output, reason);
+            }
+        }
+        self.progress.confirmed(outcomes.iter().map(|outcome| match outcome {
+            Outcome::Confirmed { tag, .. } => Tag::from_number(*tag),
+            Outcome::Failed(failure) => Tag::from_number(failure.output.tag),
+        }));
+        (self.wake)();
+    }
+}
+
+impl OpenOutlet {
+    /// Opens a way out.
+    pub fn open(outlet: Outlet, reports: Reports, status: StatusHook) -> Result<OpenOutlet, String> {
+        match outlet {
+            Outlet::Mqtt(config) => {
+                let sink = MqttSink::start(config, move |outcomes| reports.outcomes(outcomes), Some(status));
+                Ok(OpenOutlet::Mqtt(sink.map_err(|error| error.to_string())?))
+            }
+            Outlet::File(path) => Ok(OpenOutlet::File(Mutex::new(open_file(&path)?))),
+            Outlet::Stdout => Ok(OpenOutlet::Stdout(Mutex::new(ConsoleSink::new(Console::Stdout)))),
+        }
+    }
+
+    /// Is there room for the outputs of another chunk?
+    pub fn has_room(&self) -> bool {
+        match self {
+            OpenOutlet::Mqtt(sink) => sink.has_room(),
+            OpenOutlet::File(_) | OpenOutlet::Stdout(_) => true,
+        }
+    }
+
+    /// Sends outputs in order.
+    pub fn send(&self, outputs: &[Output], reports: &Reports) -> io::Result<()> {
+        match self {
+            OpenOutlet::Mqtt(sink) => {
+                for (output, error) in sink.send_over(outputs) {
+                    match error {
+                        // The run ends with this. Who takes over gets the messages that caused them.
+                        SendError::Closed | SendError::Ended(_) => {}
+                        refused => {
+                            (reports.undeliverable)(output, &refused.to_string());
+                            reports.progress.confirmed(std::iter::once(Tag::from_number(output.tag)));
+                        }
+                    }
+                }
+                return Ok(());
+            }
+            OpenOutlet::File(file) => {
+                let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
+                outputs.iter().try_for_each(|output| file.write_line(&output.payload))?;
+                file.flush()?;
+            }
+            OpenOutlet::Stdout(console) => {
+                let mut console = console.lock().unwrap_or_else(PoisonError::into_inner);
+                outputs.iter().try_for_each(|output| console.write_line(&output.payload))?;
+                console.flush()?;
+            }
+        }
+        reports.progress.confirmed(outputs.iter().map(|output| Tag::from_number(output.tag)));
+        Ok(())
+    }
+}
+
+fn open_file(path: &Path) -> Result<FileSink, String> {
+    FileSink::open(path).map_err(|error| format!("cannot write {}: {error}", path.display()))
+}

@@ -1,0 +1,340 @@
+//! One pipeline of a live run, from its opening to its end.
+
+use super::ends::Terms;
+use super::host::{self, LiveHost};
+use super::identity::Identity;
+use super::inlet::OpenInlet;
+use super::intake::{self, LiveIntake, Wakers};
+use super::outlet::{OpenOutlet, Reports};
+use super::progress::Progress;
+use super::wiring::{Inlet, Wiring};
+use crate::exit;
+use crate::run::Failure;
+use crate::run::host::{RunHost, Surroundings};
+use crate::run::stop::Stop;
+use crate::run::talk::Talk;
+use rarog_connectors::mqtt::{self, LinkState, MqttError, Output, StatusHook};
+use rarog_dataflow::operators::Clockwork;
+use rarog_dataflow::rt::{Counters, DeadRecord, Host, Job};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::thread;
+use std::time::Duration;
+
+/// How often it is looked whether a wait is over.
+const LOOK: Duration = Duration::from_millis(50);
+/// How long an end may take to say goodbye when nothing is left to do.
+const GOODBYE: Duration = Duration::from_secs(1);
+
+/// A pipeline whose ends are open or being opened.
+pub struct LivePipeline {
+    name: String,
+    /// Asked to stop?
+    pub stop: Arc<Stop>,
+    intake: Arc<LiveIntake>,
+    host: Arc<LiveHost>,
+    printer: Arc<RunHost>,
+    counters: Arc<Counters>,
+    outlets: Arc<Vec<OpenOutlet>>,
+    progress: Arc<Progress>,
+    trouble: Arc<Trouble>,
+    around: Surroundings,
+    label: String,
+}
+
+/// What has gone wrong with a pipeline.
+struct Trouble {
+    failure: Mutex<Option<Failure>>,
+    /// Its brokers are not waited for any more.
+    given_up: AtomicBool,
+    stop: Arc<Stop>,
+    /// Of the whole run.
+    run: Arc<Stop>,
+    wakers: Arc<Wakers>,
+}
+
+impl Trouble {
+    /// The pipeline cannot go on.
+    fn fail(&self, code: u8, message: String) {
+        let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+        failure.get_or_insert(Failure { code, message });
+        drop(failure);
+        self.give_up();
+        self.stop.request();
+        if code == exit::UNREACHABLE {
+            self.run.request();
+        }
+    }
+
+    fn give_up(&self) {
+        self.given_up.store(true, Ordering::Release);
+        self.wakers.wake();
+    }
+
+    fn has_given_up(&self) -> bool {
+        self.given_up.load(Ordering::Acquire)
+    }
+}
+
+impl LivePipeline {
+    /// Opens the outlets and, behind them, the inlets; does not wait for brokers.
+    pub fn open(
+        name: &str,
+        wiring: Wiring,
+        around: &Surroundings,
+        terms: Terms,
+    ) -> Result<(Arc<LivePipeline>, Job), String> {
+        let Wiring { plan, inlets, outlets, sending, idle, warnings } = wiring;
+        let label = if terms.several { format!("{name}: ") } else { String::new() };
+        warnings.iter().for_each(|warning| around.talk.say(&format!("{label}warning: {warning}")));
+        let (stop, wakers, progress) = (Arc::new(Stop::default()), Arc::new(Wakers::default()), Arc::<Progress>::default());
+        let trouble = Arc::new(Trouble {
+            failure: Mutex::default(),
+            given_up: AtomicBool::new(false),
+            stop: stop.clone(),
+            run: around.stop.clone(),
+            wakers: wakers.clone(),
+        });
+        let printer = Arc::new(RunHost::new(plan.clone(), terms.several.then(|| name.into()), None, around.clone()));
+        let reports = reports(&progress, &printer, &wakers);
+        let watch = Watch { label: label.clone(), talk: around.talk.clone(), trouble: trouble.clone() };
+        let outlets = outlets.into_iter().map(|mut outlet| {
+            let what = outlet.prepare(terms.connect_timeout);
+            OpenOutlet::open(outlet, reports.clone(), watch.hook(format!("{what} (out)")))
+        });
+        let outlets = Arc::new(outlets.collect::<Result<Vec<_>, String>>()?);
+        let gate = {
+            let (outlets, trouble) = (outlets.clone(), trouble.clone());
+            Box::new(move || trouble.has_given_up() || outlets.iter().all(OpenOutlet::has_room))
+        };
+        let parts = intake::Parts {
+            plan: &plan,
+            progress: progress.clone(),
+            wakers,
+            gate,
+            idle: &idle,
+            chunk_rows: terms.chunk_rows,
+        };
+        let intake = Arc::new(LiveIntake::new(parts));
+        let of_stop = intake.clone();
+        stop.on_request(Box::new(move || of_stop.stop()));
+        let of_run = stop.clone();
+        around.stop.on_request(Box::new(move || of_run.request()));
+        let failing = trouble.clone();
+        let host = Arc::new(LiveHost::new(host::Parts {
+            plan: &plan,
+            sending,
+            outlets: outlets.clone(),
+            reports,
+            printer: printer.clone(),
+            dead_file: around.dead.clone(),
+            identity: Identity::new(name, u64::from(terms.forget)),
+            sources: idle.len(),
+            on_failure: Box::new(move |message| failing.fail(exit::USAGE, message)),
+        }));
+        let counters = Arc::new(Counters::new(&plan));
+        let job = Job {
+            plan,
+            host: host.clone(),
+            counters: counters.clone(),
+            intake: intake.clone(),
+            clockwork: Clockwork { sources: idle.len(), replay: false },
+        };
+        let pipeline = Arc::new(LivePipeline {
+            name: name.into(),
+            stop,
+            intake,
+            host,
+            printer,
+            counters,
+            outlets,
+            progress,
+            trouble,
+            around: around.clone(),
+            label,
+        });
+        pipeline.clone().connect(inlets, watch, terms)?;
+        Ok((pipeline, job))
+    }
+
+    /// Opens the inlets on a thread that waits for the outlets.
+    fn connect(self: Arc<Self>, inlets: Vec<Inlet>, watch: Watch, terms: Terms) -> Result<(), String> {
+        let connect = move || {
+            if !self.wait_for_outlets() {
+                return;
+            }
+            if terms.forget && !self.forget(&inlets, terms) {
+                return;
+            }
+            match self.open_inlets(inlets, &watch, terms) {
+                Ok(inlets) => {
+                    self.intake.attach(inlets);
+                    self.progress.connect(self.intake.sources());
+                }
+                Err(message) => self.trouble.fail(exit::USAGE, message),
+            }
+        };
+        let started = thread::Builder::new().name("connect".into()).spawn(connect);
+        started.map(drop).map_err(|error| format!("cannot start a thread: {error}"))
+    }
+
+    /// False if the run is stopped before.
+    fn wait_for_outlets(&self) -> bool {
+        self.outlets.iter().all(|outlet| loop {
+            if self.stop.is_requested() {
+                return false;
+            }
+            match outlet {
+                OpenOutlet::Mqtt(sink) => match sink.wait_connected(LOOK) {
+                    Ok(()) => return true,
+                    Err(_) if sink.state().is_final() => return false,
+                    Err(_) => {}
+                },
+                OpenOutlet::File(_) | OpenOutlet::Stdout(_) => return true,
+            }
+        })
+    }
+
+    /// Removes the sessions of the inlets; false if the run is stopped before, or it takes too long.
+    fn forget(&self, inlets: &[Inlet], terms: Terms) -> bool {
+        let mut left = terms.connect_timeout;
+        inlets.iter().all(|inlet| {
+            let Inlet::Mqtt { config, .. } = inlet else { return true };
+            loop {
+                let Err(error) = mqtt::forget(&config.mqtt, GOODBYE) else { return true };
+                left = left.map(|left| left.saturating_sub(GOODBYE));
+                if left == Some(Duration::ZERO) {
+                    self.trouble.fail(exit::UNREACHABLE, error.to_string());
+                }
+                if self.stop.is_requested() {
+                    return false;
+                }
+            }
+        })
+    }
+
+    fn open_inlets(&self, inlets: Vec<Inlet>, watch: &Watch, terms: Terms) -> Result<Vec<OpenInlet>, String> {
+        let open = |mut inlet: Inlet| {
+            let what = inlet.prepare(terms.connect_timeout);
+            let wakers = self.trouble.wakers.clone();
+            let trouble = self.trouble.clone();
+            OpenInlet::open(
+                inlet,
+                Arc::new(move || wakers.wake()),
+                watch.hook(format!("{what} (in)")),
+                Box::new(move |message| trouble.fail(exit::USAGE, message)),
+            )
+        };
+        inlets.into_iter().map(open).collect()
+    }
+
+    /// Where its chunks come from.
+    pub fn intake(&self) -> Arc<LiveIntake> {
+        self.intake.clone()
+    }
+
+    /// Why it has failed, if it has.
+    pub fn failure(&self) -> Option<Failure> {
+        let mut failure = self.trouble.failure.lock().unwrap_or_else(PoisonError::into_inner);
+        let failure = failure.take().map(|failure| Failure { message: format!("{}{}", self.label, failure.message), ..failure });
+        failure.or_else(|| self.printer.failure().map(|message| Failure { code: exit::USAGE, message }))
+    }
+
+    /// Stops waiting for its brokers.
+    pub fn give_up(&self) {
+        self.trouble.give_up();
+    }
+
+    /// Its dataflow has ended: waits for the brokers' confirmations, acknowledges, and closes its ends.
+    pub fn close(&self) {
+        let sinks = || self.outlets.iter().filter_map(|outlet| match outlet {
+            OpenOutlet::Mqtt(sink) => Some(sink),
+            OpenOutlet::File(_) | OpenOutlet::Stdout(_) => None,
+        });
+        for sink in sinks() {
+            while !self.trouble.has_given_up() && !sink.state().is_final() && !sink.flush(LOOK) {}
+        }
+        let goodbye = if self.trouble.has_given_up() { Duration::ZERO } else { GOODBYE };
+        sinks().for_each(|sink| _ = sink.close(goodbye));
+        self.intake.sources().iter().flatten().for_each(|source| _ = source.close(GOODBYE));
+    }
+
+    /// Says what came in and what became of it.
+    pub fn summary(&self, elapsed: Duration) {
+        self.printer.summary(&self.counters, elapsed);
+        let say = |line: String| self.around.talk.say(&format!("{}  {line}", self.label));
+        let recognised: u64 = self.intake.sources().iter().flatten().map(|source| source.counters().recognised).sum();
+        let (sent, unconfirmed, leftovers) = (self.host.sent(), self.progress.unconfirmed(), self.intake.leftovers());
+        if sent > 0 {
+            say(format!("sent {sent}"));
+        }
+        if unconfirmed > 0 {
+            say(format!("{unconfirmed} outputs are not confirmed; what caused them comes again at the next start"));
+        }
+        if recognised > 0 {
+            say(format!("{recognised} messages came again over a new connection and were not processed again"));
+        }
+        if leftovers > 0 {
+            say(format!("{leftovers} messages of subscriptions that an earlier run of {} made", self.name));
+        }
+    }
+}
+
+fn reports(progress: &Arc<Progress>, printer: &Arc<RunHost>, wakers: &Arc<Wakers>) -> Reports {
+    let (printer, wakers) = (Arc::downgrade(printer), wakers.clone());
+    let number = AtomicU64::new(0);
+    let undeliverable = move |output: &Output, reason: &str| {
+        if let Some(printer) = Weak::upgrade(&printer) {
+            printer.dead(DeadRecord {
+                reason: "undeliverable",
+                chunk: 0,
+                index: number.fetch_add(1, Ordering::Relaxed),
+                stream: None,
+                detail: format!("topic {}: {reason}", output.topic),
+                raw: output.payload.to_vec(),
+            });
+        }
+    };
+    Reports { progress: progress.clone(), undeliverable: Arc::new(undeliverable), wake: Arc::new(move || wakers.wake()) }
+}
+
+/// Watches the connections of a pipeline.
+struct Watch {
+    label: String,
+    talk: Talk,
+    trouble: Arc<Trouble>,
+}
+
+impl Watch {
+    /// Says when a connection comes and goes, and ends the pipeline when it has ended for good.
+    fn hook(&self, what: String) -> StatusHook {
+        let (label, talk, trouble) = (self.label.clone(), self.talk.clone(), self.trouble.clone());
+        let up = AtomicBool::new(false);
+        let told = AtomicBool::new(false);
+        Box::new(move |state| match state {
+            LinkState::Connected { .. } => {
+                up.store(true, Ordering::Release);
+                told.store(false, Ordering::Release);
+                talk.say(&format!("{label}{what}: connected"));
+            }
+            LinkState::Disconnected { reason } => {
+                // Attempts that fail one after the other are one piece of news.
+                if up.swap(false, Ordering::AcqRel) || !told.swap(true, Ordering::AcqRel) {
+                    told.store(true, Ordering::Release);
+                    talk.say(&format!("{label}{what}: not connected, trying again: {reason}"));
+                }
+            }
+            LinkState::Failed(error) => trouble.fail(code(error), error.to_string()),
+            LinkState::Connecting | LinkState::Closed => {}
+        })
+    }
+}
+
+fn code(error: &MqttError) -> u8 {
+    match error {
+        MqttError::TakenOver { .. } => exit::TAKEN_OVER,
+        MqttError::ConnectTimeout { .. } => exit::UNREACHABLE,
+        MqttError::Config(_) => exit::USAGE,
+        _ => exit::FAILED,
+    }
+}
