@@ -1,32 +1,39 @@
 //! The `rarog` binary: command line and glue, the only place that knows all the crates.
 
-// Most arguments belong to commands (`cli.rs`) that join when the language front end does.
-#[allow(dead_code, unused_imports)]
 mod args;
-#[allow(dead_code)]
+mod check;
 mod files;
 mod generate;
-// Joins `run` with the rest of it.
-#[allow(dead_code)]
-#[path = "run/replay/mod.rs"]
-mod replay;
+mod program;
+mod run;
+mod stdout;
 
 use args::{Cli, Command};
 use clap::Parser;
 use std::process::ExitCode;
 
-/// Exit codes (docs/cli.md): 0 ok, 1 failed check, 2 usage or unreadable file, 3 cannot reach, 4 taken over.
+/// Exit codes (docs/cli.md); 0 is ok.
 pub mod exit {
+    /// A check failed, or a pipeline did.
+    pub const FAILED: u8 = 1;
     /// Usage, or a file that cannot be read.
     pub const USAGE: u8 = 2;
+    /// A connector could not be reached in time.
+    #[allow(dead_code)]
+    pub const UNREACHABLE: u8 = 3;
+    /// Another run of the same name has taken the connection.
+    #[allow(dead_code)]
+    pub const TAKEN_OVER: u8 = 4;
 }
 
 fn main() -> ExitCode {
     match Cli::parse().command {
+        Command::Run(args) => run::main(&args),
+        Command::Simulate(args) => run::main(&args.into()),
+        Command::Check(args) => check::check(&args),
+        Command::Fmt(args) => check::format(&args),
+        Command::Explain(args) => check::explain(&args),
+        Command::Graph(args) => check::graph(&args),
         Command::Generate(args) => generate::main(&args),
-        _ => {
-            eprintln!("rarog {}: this build cannot run programs yet", env!("CARGO_PKG_VERSION"));
-            ExitCode::from(exit::USAGE)
-        }
     }
 }

@@ -3,7 +3,7 @@
 use crate::args::Connectors;
 use crate::{exit, files};
 use rarog_connectors::mqtt::Address;
-use rarog_lang::compile::{Compiled, Options, compile as compile_text};
+use rarog_lang::compile::{Compiled, Options, compile as compile_lang};
 use rarog_lang::plan::{Connector, Plan};
 use rarog_lang::render::render_human;
 use rarog_lang::value::Value;
@@ -13,7 +13,17 @@ use std::sync::Arc;
 
 /// Compiles a program; diagnostics go to stderr.
 pub fn compile(program: &Path, connectors: &Connectors) -> Result<Plan, ExitCode> {
-    let compiled = front_end(program, connectors)?;
+    plan(front_end(program, connectors)?)
+}
+
+/// Compiles a text; diagnostics go to stderr.
+#[cfg(feature = "demo")]
+#[allow(dead_code)]
+pub fn compile_text(name: &str, text: &str, connectors: &Connectors) -> Result<Plan, ExitCode> {
+    plan(front_end_on_text(name.into(), text, connectors)?)
+}
+
+fn plan(compiled: Compiled) -> Result<Plan, ExitCode> {
     if !compiled.diagnostics.is_empty() {
         eprint!("{}", render_human(&compiled.diagnostics, &compiled.sources));
     }
@@ -22,18 +32,20 @@ pub fn compile(program: &Path, connectors: &Connectors) -> Result<Plan, ExitCode
 
 /// Runs the front end; what cannot be read is said on stderr.
 pub fn front_end(program: &Path, connectors: &Connectors) -> Result<Compiled, ExitCode> {
-    let usage = |message: String| {
-        eprintln!("rarog: {message}");
-        ExitCode::from(exit::USAGE)
-    };
-    let connectors = connectors.urls.iter().map(|text| connector(text)).collect::<Result<Vec<_>, _>>().map_err(usage)?;
     let text = files::read_program(program).map_err(usage)?;
-    let options = Options {
-        name: program.display().to_string(),
-        imports: Some(&read_import),
-        cluster_connectors: &connectors,
-    };
-    Ok(compile_text(&text, &options))
+    front_end_on_text(program.display().to_string(), &text, connectors)
+}
+
+fn front_end_on_text(name: String, text: &str, connectors: &Connectors) -> Result<Compiled, ExitCode> {
+    let connectors =
+        connectors.urls.iter().map(|text| connector(text)).collect::<Result<Vec<_>, _>>().map_err(usage)?;
+    let options = Options { name, imports: Some(&read_import), cluster_connectors: &connectors };
+    Ok(compile_lang(text, &options))
+}
+
+fn usage(message: String) -> ExitCode {
+    eprintln!("rarog: {message}");
+    ExitCode::from(exit::USAGE)
 }
 
 /// An import stands relative to the file that it is in. Gives the name under which it is shown, and its text.
@@ -46,7 +58,8 @@ fn read_import(importing: &str, path: &str) -> Result<(String, String), String> 
 
 /// `NAME=mqtt://[USER[:PASSWORD]@]HOST[:PORT]`, `NAME=file:PATH`, `NAME=http://…`, `NAME=console:`.
 fn connector(text: &str) -> Result<Connector, String> {
-    let wrong = |why: &str| format!("--connector {text}: {why}; expected NAME=URL, such as broker=mqtt://localhost:1883");
+    let wrong =
+        |why: &str| format!("--connector {text}: {why}; expected NAME=URL, such as broker=mqtt://localhost:1883");
     let (name, url) = text.split_once('=').ok_or_else(|| wrong("there is no ="))?;
     let is_name = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');

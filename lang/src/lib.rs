@@ -8,6 +8,7 @@
 
 pub mod ast;
 pub mod check;
+pub mod compile;
 pub mod describe;
 pub mod diagnostic;
 pub mod eval;

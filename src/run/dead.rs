@@ -104,7 +104,11 @@ impl DeadLetters {
             shown.push('…');
         }
         let stream = record.stream.as_ref().map(|stream| format!(" at {stream}")).unwrap_or_default();
-        let more = if count == SAMPLES_PER_REASON { " (more of this reason are only counted; see --dead-letters)" } else { "" };
+        let more = if count == SAMPLES_PER_REASON {
+            " (more of this reason are only counted; see --dead-letters)"
+        } else {
+            ""
+        };
         format!("dead letter {}{stream}: {}: {shown}{more}", record.reason, record.detail)
     }
 

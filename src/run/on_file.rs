@@ -16,8 +16,8 @@ use rarog_dataflow::operators::Clockwork;
 use rarog_dataflow::rt::{Counters, Job};
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::atomic::Ordering;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 /// One program of the run.

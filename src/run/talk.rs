@@ -64,7 +64,9 @@ impl Talk {
 fn draw(bar: &ProgressBar, progress: &Progress, elapsed: Duration) {
     let (read, total) = progress.bytes;
     if bar.length() != total || bar.position() == 0 {
-        bar.set_style(ProgressStyle::with_template(if total.is_some() { SIZED } else { ENDLESS }).expect("a valid template"));
+        bar.set_style(
+            ProgressStyle::with_template(if total.is_some() { SIZED } else { ENDLESS }).expect("a valid template"),
+        );
         total.map_or_else(|| bar.unset_length(), |total| bar.set_length(total));
     }
     let rate = progress.records as f64 / elapsed.as_secs_f64().max(1e-9);

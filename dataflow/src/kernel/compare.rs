@@ -5,7 +5,7 @@
 //! unequal, and have no order (null).
 
 use super::operand::{Operand, Side, Texts, Valid, View, both, zip};
-use crate::column::{Column, EXTRA_BIT, NULL_SPAN, Prim, StrColumn};
+use crate::column::{Column, Prim};
 use rarog_lang::eval::ops;
 use rarog_lang::eval::order::compare_int_float;
 use rarog_lang::plan::BinOp;
@@ -100,15 +100,26 @@ fn holds<T: Copy + PartialOrd>(op: BinOp, a: &Side<T>, b: &Side<T>, rows: usize)
     }
 }
 
-fn ordered(op: BinOp) -> fn(Ordering) -> bool {
-    match op {
-        BinOp::Eq => Ordering::is_eq,
-        BinOp::Ne => Ordering::is_ne,
-        BinOp::Lt => Ordering::is_lt,
-        BinOp::Le => Ordering::is_le,
-        BinOp::Gt => Ordering::is_gt,
-        _ => Ordering::is_ge,
+/// The orders that an operator takes: bit 0 less, 1 equal, 2 greater.
+#[derive(Clone, Copy)]
+struct Accept(u8);
+
+impl Accept {
+    #[inline]
+    fn take(self, order: Ordering) -> bool {
+        self.0 >> (order as i8 + 1) & 1 == 1
     }
+}
+
+fn ordered(op: BinOp) -> Accept {
+    Accept(match op {
+        BinOp::Lt => 0b001,
+        BinOp::Le => 0b011,
+        BinOp::Eq => 0b010,
+        BinOp::Ge => 0b110,
+        BinOp::Gt => 0b100,
+        _ => 0b101,
+    })
 }
 
 fn int_float(op: BinOp, ints: &Side<i64>, floats: &Side<f64>, rows: usize) -> Vec<bool> {
@@ -120,7 +131,7 @@ fn int_float(op: BinOp, ints: &Side<i64>, floats: &Side<f64>, rows: usize) -> Ve
         (Side::One(int), floats) if exact(*int) => holds(op, &Side::One(*int as f64), floats, rows),
         _ => {
             let accept = ordered(op);
-            zip(ints, floats, rows, |int, float| accept(compare_int_float(int, float)))
+            zip(ints, floats, rows, |int, float| accept.take(compare_int_float(int, float)))
         }
     }
 }
@@ -157,40 +168,28 @@ fn texts(op: BinOp, a: &Texts, b: &Texts, rows: usize) -> Answer {
     let equality = matches!(op, BinOp::Eq | BinOp::Ne);
     match (a, b) {
         (Texts::Each(column), Texts::One(text)) | (Texts::One(text), Texts::Each(column)) if equality => {
-            equals(column, text, op == BinOp::Eq)
+            let (text, want) = (text.as_bytes(), op == BinOp::Eq);
+            answers(rows, |row| Some((column.bytes(row)? == text) == want))
         }
         _ => {
             let accept = ordered(op);
-            answers(rows, |row| {
-                let (a, b) = (a.get(row)?, b.get(row)?);
-                Some(accept(a.as_bytes().cmp(b.as_bytes())))
-            })
+            answers(rows, |row| Some(accept.take(a.bytes(row)?.cmp(b.bytes(row)?))))
         }
     }
 }
 
-/// Rows whose text is (`want`) or is not this one. Most differ in length or in the first bytes already.
-fn equals(column: &StrColumn, text: &str, want: bool) -> Answer {
-    let (text, main, extra) = (text.as_bytes(), column.text.as_bytes(), column.extra.as_bytes());
-    let mut nulls = false;
-    let values = column
-        .spans
-        .iter()
-        .map(|&(start, len)| {
-            nulls |= start == NULL_SPAN;
-            if len as usize != text.len() || start == NULL_SPAN {
-                return !want;
-            }
-            let (buffer, start) = if start & EXTRA_BIT != 0 { (extra, start & !EXTRA_BIT) } else { (main, start) };
-            (&buffer[start as usize..start as usize + text.len()] == text) == want
-        })
-        .collect();
-    let valid = nulls.then(|| Arc::new(column.spans.iter().map(|span| span.0 != NULL_SPAN).collect()));
-    Answer::Rows(values, valid)
-}
-
-/// Mixed values, one by one.
+/// Mixed values, one by one. Mostly they are numbers of both kinds beside a constant.
 fn values(op: BinOp, a: &Operand, b: &Operand, rows: usize) -> Answer {
+    match (a, b) {
+        (Operand::Column(Column::Any(values)), Operand::Const(Value::Int(number))) => {
+            return numbers(op, values, b, |int| int.cmp(number), |float| compare_int_float(*number, float).reverse());
+        }
+        (Operand::Column(Column::Any(values)), Operand::Const(Value::Float(number))) => {
+            let floats = |float: f64| float.partial_cmp(number).unwrap_or(Ordering::Equal);
+            return numbers(op, values, b, |int| compare_int_float(int, *number), floats);
+        }
+        _ => {}
+    }
     let (mut left, mut right) = (Value::Null, Value::Null);
     answers(rows, |row| match ops::binary(op, a.at(row, &mut left), b.at(row, &mut right)) {
         Value::Bool(answer) => Some(answer),
@@ -198,15 +197,30 @@ fn values(op: BinOp, a: &Operand, b: &Operand, rows: usize) -> Answer {
     })
 }
 
+#[inline(always)]
+fn numbers(
+    op: BinOp,
+    values: &[Value],
+    number: &Operand,
+    ints: impl Fn(i64) -> Ordering,
+    floats: impl Fn(f64) -> Ordering,
+) -> Answer {
+    let accept = ordered(op);
+    let mut scratch = Value::Null;
+    let number = number.at(0, &mut scratch);
+    answers(values.len(), |row| match &values[row] {
+        Value::Int(int) => Some(accept.take(ints(*int))),
+        Value::Float(float) => Some(accept.take(floats(*float))),
+        other => match ops::binary(op, other, number) {
+            Value::Bool(answer) => Some(answer),
+            _ => None,
+        },
+    })
+}
+
 /// Flags computed row by row; `None` is null.
-pub fn answers(rows: usize, mut answer: impl FnMut(usize) -> Option<bool>) -> Answer {
-    let mut values = Vec::with_capacity(rows);
-    let mut valid = Vec::with_capacity(rows);
-    for row in 0..rows {
-        let answer = answer(row);
-        values.push(answer.unwrap_or(false));
-        valid.push(answer.is_some());
-    }
-    let valid = (!valid.iter().all(|valid| *valid)).then(|| Arc::new(valid));
-    Answer::Rows(values, valid)
+pub fn answers(rows: usize, answer: impl FnMut(usize) -> Option<bool>) -> Answer {
+    let answers: Vec<Option<bool>> = (0..rows).map(answer).collect();
+    let values = answers.iter().map(|answer| *answer == Some(true)).collect();
+    Answer::Rows(values, super::operand::flags(answers.iter().map(Option::is_some)))
 }

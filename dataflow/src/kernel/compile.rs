@@ -9,22 +9,32 @@ use super::limits::{Limits, operands, takes_lambda};
 use super::node::{Node, Second};
 use rarog_lang::plan::{BinOp, Builtin, Expr, Function};
 use rarog_lang::value::{Type, Value};
+use std::cell::Cell;
 use std::sync::Arc;
 
 /// Nodes are evaluated by recursion, so deeper operands are left to the interpreter, which has none.
-const NODE_DEPTH: u32 = 200;
+pub(super) const NODE_DEPTH: u32 = 200;
 /// Most arguments of `coalesce` that become nested nodes.
 const COALESCE_ARGS: usize = 16;
+/// Most calls of functions that one expression has in their place.
+const INLINED_CALLS: u32 = 64;
 
 /// Compiles expressions that may call these functions.
-pub struct Compiler {
-    limits: Limits,
+pub struct Compiler<'p> {
+    pub(super) functions: &'p [Function],
+    pub(super) limits: Limits,
+    /// Calls that may still be put in place.
+    pub(super) calls_left: Cell<u32>,
+    /// Has the function whose body is compiled an expression without a loop? The interpreter cannot be called in the
+    /// middle of one, as it would not have its locals.
+    pub(super) unfit: Cell<bool>,
 }
 
-impl Compiler {
+impl<'p> Compiler<'p> {
     /// Looks at the functions.
-    pub fn new(functions: &[Function]) -> Compiler {
-        Compiler { limits: Limits::new(functions) }
+    pub fn new(functions: &'p [Function]) -> Compiler<'p> {
+        let limits = Limits::new(functions);
+        Compiler { functions, limits, calls_left: Cell::new(INLINED_CALLS), unfit: Cell::new(false) }
     }
 
     /// The node of an expression.
@@ -32,9 +42,15 @@ impl Compiler {
         self.node_at(expr, NODE_DEPTH)
     }
 
-    fn node_at(&self, expr: &Expr, depth: u32) -> Node {
+    /// An expression that is left to the interpreter.
+    fn row(&self, expr: &Expr) -> Node {
+        self.unfit.set(true);
+        Node::Row(Box::new(expr.clone()))
+    }
+
+    pub(super) fn node_at(&self, expr: &Expr, depth: u32) -> Node {
         if depth == 0 || self.several_can_hit(expr) {
-            return row(expr);
+            return self.row(expr);
         }
         let node = |expr: &Expr| self.node_at(expr, depth - 1);
         let one = |a: &Expr| Box::new(node(a));
@@ -42,7 +58,11 @@ impl Compiler {
         match expr {
             Expr::Const(value) => Node::Const(value.clone()),
             Expr::Column(column) => Node::Column(*column),
+            Expr::Local(slot) => Node::Local(*slot),
             Expr::EventTime => Node::Time,
+            Expr::EventType => Node::EventType,
+            Expr::WindowStart => Node::Window(false),
+            Expr::WindowEnd => Node::Window(true),
             Expr::Unary(op, a) => Node::Unary(*op, one(a)),
             Expr::Binary(op, a, b) => Node::Binary(*op, two(a, b)),
             Expr::And(a, b) | Expr::Or(a, b) => {
@@ -73,7 +93,8 @@ impl Compiler {
             Expr::Index(a, b) => Node::Index(two(a, b)),
             Expr::Convert(Type::Any, a) => node(a),
             Expr::Convert(ty, a) => Node::Convert(ty.clone(), one(a)),
-            _ => row(expr),
+            Expr::CallFn(function, args) => self.inlined(*function, args, depth - 1).unwrap_or_else(|| self.row(expr)),
+            _ => self.row(expr),
         }
     }
 
@@ -95,7 +116,7 @@ impl Compiler {
             _ if takes_lambda(function)
                 || self.limits.can_hit(expr) && matches!(function, Builtin::Coalesce | Builtin::IfNull) =>
             {
-                row(expr)
+                self.row(expr)
             }
             (Builtin::Pow, [a, b]) => Node::Binary(BinOp::Pow, Box::new([node(a), node(b)])),
             (Builtin::IsNull, [a]) => Node::IsNull(Box::new(node(a))),
@@ -112,7 +133,7 @@ impl Compiler {
     }
 
     /// On which rows operands that may not be needed are evaluated.
-    fn second(&self, operands: &[&Expr], nodes: &[Node]) -> Second {
+    pub(super) fn second(&self, operands: &[&Expr], nodes: &[Node]) -> Second {
         if operands.iter().any(|operand| self.limits.can_hit(operand)) {
             Second::Needed
         } else if nodes.iter().any(Node::costly) {
@@ -121,8 +142,4 @@ impl Compiler {
             Second::All
         }
     }
-}
-
-fn row(expr: &Expr) -> Node {
-    Node::Row(Box::new(expr.clone()))
 }

@@ -20,7 +20,7 @@ pub struct Set {
     ints: Elements<i64>,
     /// Floats, and ints that floats hold exactly, by their bits (0.0 for both zeros).
     floats: Elements<u64>,
-    texts: Elements<Arc<str>>,
+    texts: Elements<Box<[u8]>>,
     /// Without a hit the answer is null.
     nulls: bool,
 }
@@ -72,7 +72,10 @@ impl Set {
             Value::Float(float) => Some(bits(*float)),
             _ => None,
         });
-        let texts = items.iter().filter_map(|item| if let Value::Str(text) = item { Some(text.clone()) } else { None });
+        let texts = items.iter().filter_map(|item| match item {
+            Value::Str(text) => Some(text.as_bytes().into()),
+            _ => None,
+        });
         Set {
             ints: Elements::new(ints),
             floats: Elements::new(floats),
@@ -92,7 +95,7 @@ pub fn among(a: &Operand, set: &Set, rows: usize) -> Operand {
         View::Null => return Operand::Const(Value::Null),
         View::Int(ints) => map(&ints, rows, |int| set.ints.has(&int)),
         View::Float(floats) => map(&floats, rows, |float| set.floats.has(&bits(float))),
-        View::Str(texts) => (0..rows).map(|row| texts.get(row).is_some_and(|text| set.texts.has(text))).collect(),
+        View::Str(texts) => (0..rows).map(|row| texts.bytes(row).is_some_and(|text| set.texts.has(text))).collect(),
         _ => return one_by_one(a, &Operand::Const(set.items.clone()), rows),
     };
     let mut valid = a.valid(rows);
@@ -113,7 +116,7 @@ pub fn contains(a: &Operand, b: &Operand, rows: usize) -> Operand {
     match (a.view(), b.view()) {
         (View::Str(Texts::One(part)), View::Str(texts)) => {
             let finder = memchr::memmem::Finder::new(part);
-            answers(rows, |row| Some(finder.find(texts.get(row)?.as_bytes()).is_some())).into_operand(rows)
+            answers(rows, |row| Some(finder.find(texts.bytes(row)?).is_some())).into_operand(rows)
         }
         (View::Str(parts), View::Str(texts)) => {
             answers(rows, |row| Some(texts.get(row)?.contains(parts.get(row)?))).into_operand(rows)

@@ -9,8 +9,8 @@ use super::node::{Node, Second};
 use super::operand::{Operand, Valid};
 use super::row;
 use super::select::indices;
-use crate::batch::Rows;
-use crate::column::{Column, Prim, from_values};
+use crate::batch::{EventTypes, Rows};
+use crate::column::{Column, Prim, StrColumn, from_values};
 use rarog_lang::eval::interpreter::Evaluator;
 use rarog_lang::eval::{access, convert::convert, ops};
 use rarog_lang::plan::{BinOp, Function, Layout, UnOp};
@@ -77,6 +77,8 @@ impl Mask {
 pub struct Run<'k> {
     pub(super) evaluator: &'k mut Evaluator<Arc<[Function]>>,
     pub(super) layout: &'k Layout,
+    /// Slots of the function whose body is evaluated, over the rows of the scope.
+    pub(super) frame: Vec<Operand>,
     /// Rows that ran into a limit.
     pub(super) hits: &'k mut Vec<u32>,
 }
@@ -88,6 +90,17 @@ impl Run<'_> {
         let column = match node {
             Node::Const(value) => return Operand::Const(value.clone()),
             Node::Column(column) => scope.of(&scope.rows.columns[*column as usize]),
+            Node::EventType => return event_type(scope),
+            Node::Window(end) => window(scope, *end),
+            Node::Local(slot) => return self.frame.get(*slot as usize).cloned().unwrap_or(Operand::Const(Value::Null)),
+            Node::Let(slot, parts) => return self.bind(*slot, parts, scope),
+            Node::Inlined(args, body) => {
+                let args = args.iter().map(|arg| self.eval(arg, scope)).collect();
+                let outer = std::mem::replace(&mut self.frame, args);
+                let result = self.eval(body, scope);
+                self.frame = outer;
+                return result;
+            }
             Node::Time => scope.of(&Column::Time(Prim { values: scope.rows.time.clone(), valid: None })),
             Node::Unary(op, a) => match self.eval(a, scope) {
                 Operand::Const(a) => return Operand::Const(ops::unary(*op, &a)),
@@ -200,14 +213,23 @@ impl Run<'_> {
         if places.is_empty() {
             return;
         }
+        if places.len() == flags.len() {
+            return inner(self, scope, &places);
+        }
+        let part = |operand: &Operand| match operand {
+            Operand::Column(column) => Operand::Column(column.take(&places)),
+            constant => constant.clone(),
+        };
+        let part = self.frame.iter().map(part).collect();
+        let frame = std::mem::replace(&mut self.frame, part);
         match scope.picked {
-            _ if places.len() == flags.len() => inner(self, scope, &places),
             None => inner(self, &Scope { rows: scope.rows, picked: Some(&places) }, &places),
             Some(picked) => {
                 let rows: Vec<u32> = places.iter().map(|&place| picked[place as usize]).collect();
                 inner(self, &Scope { rows: scope.rows, picked: Some(&rows) }, &places);
             }
         }
+        self.frame = frame;
     }
 
     /// Values of a node at the flagged rows of a scope; elsewhere they are unspecified.
@@ -224,6 +246,19 @@ impl Run<'_> {
             };
         });
         operand
+    }
+
+    /// Evaluates the second part with a slot set to the first; the slot is as before behind it.
+    fn bind(&mut self, slot: u32, [value, body]: &[Node; 2], scope: &Scope) -> Operand {
+        let slot = slot as usize;
+        let value = self.eval(value, scope);
+        if slot >= self.frame.len() {
+            self.frame.resize(slot + 1, Operand::Const(Value::Null));
+        }
+        let before = std::mem::replace(&mut self.frame[slot], value);
+        let result = self.eval(body, scope);
+        self.frame[slot] = before;
+        result
     }
 
     fn binary(&mut self, op: BinOp, sides: &[Node; 2], scope: &Scope) -> Operand {
@@ -297,6 +332,25 @@ impl Run<'_> {
 pub fn each(rows: usize, mut value: impl FnMut(usize, &mut Value) -> Value) -> Column {
     let mut scratch = Value::Null;
     from_values((0..rows).map(|row| value(row, &mut scratch)).collect())
+}
+
+fn event_type(scope: &Scope) -> Operand {
+    match &scope.rows.event {
+        EventTypes::One(event) => Operand::Const(Value::Str(event.clone())),
+        EventTypes::Each(events) => {
+            let texts = (0..scope.len()).map(|index| Some(&*events[scope.row(index) as usize]));
+            Operand::Column(StrColumn::from_texts(texts))
+        }
+    }
+}
+
+fn window(scope: &Scope, end: bool) -> Column {
+    let Some(released) = &scope.rows.released else { return Column::Null(scope.len()) };
+    let bound = |index| {
+        let window = &released[scope.row(index) as usize];
+        if end { window.end } else { window.start }
+    };
+    Column::Time(Prim { values: Arc::new((0..scope.len()).map(bound).collect()), valid: None })
 }
 
 fn is_null(a: &Operand, rows: usize) -> Operand {

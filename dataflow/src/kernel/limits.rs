@@ -42,6 +42,11 @@ impl Limits {
         Limits(limited)
     }
 
+    /// Can a call of the function hit a limit?
+    pub fn limited(&self, function: u32) -> bool {
+        self.0.get(function as usize).is_none_or(|limited| *limited)
+    }
+
     /// Can an evaluation hit a limit?
     pub fn can_hit(&self, expr: &Expr) -> bool {
         let mut open = vec![expr];

@@ -15,6 +15,7 @@ mod compare;
 mod compile;
 mod contains;
 mod eval;
+mod inline;
 mod limits;
 mod logic;
 mod node;
@@ -75,7 +76,8 @@ impl Kernel {
 
     fn run(&mut self) -> (&Node, Run<'_>) {
         self.hits.clear();
-        (&self.node, Run { evaluator: &mut self.evaluator, layout: &self.layout, hits: &mut self.hits })
+        let Kernel { node, layout, evaluator, hits } = self;
+        (node, Run { evaluator, layout, frame: Vec::new(), hits })
     }
 
     /// Rows of the last call, ascending, whose evaluation ran into a limit.

@@ -26,6 +26,16 @@ pub enum Node {
     Column(u32),
     /// Event time.
     Time,
+    /// Event type.
+    EventType,
+    /// Start (true: end) of the window that released the record.
+    Window(bool),
+    /// A slot of the function whose body this is.
+    Local(u32),
+    /// A slot's value, and what is evaluated with it there.
+    Let(u32, Box<[Node; 2]>),
+    /// A call: the arguments, which become the first slots, and the body.
+    Inlined(Vec<Node>, Box<Node>),
     /// `- ~ not`
     Unary(UnOp, Box<Node>),
     /// Comparisons, arithmetic, bits.
@@ -60,12 +70,14 @@ impl Node {
     /// Does a row of it cost more than picking the rows that need it?
     pub fn costly(&self) -> bool {
         match self {
-            Node::Const(_) | Node::Column(_) | Node::Time => false,
+            Node::Const(_) | Node::Column(_) | Node::Time | Node::Window(_) | Node::Local(_) => false,
+            Node::Let(_, parts) => parts.iter().any(Node::costly),
+            Node::Inlined(args, body) => body.costly() || args.iter().any(Node::costly),
             Node::Unary(_, a) | Node::IsNull(a) | Node::Among(a, _) => a.costly(),
             Node::Binary(op, sides) => *op == BinOp::Pow || sides.iter().any(Node::costly),
             Node::Connect(_, sides, _) | Node::Coalesce(sides, _) => sides.iter().any(Node::costly),
             Node::If(parts, _) => parts.iter().any(Node::costly),
-            Node::In(_) | Node::Within(..) | Node::Member(..) | Node::Index(_) | Node::Row(_) => true,
+            Node::EventType | Node::In(_) | Node::Within(..) | Node::Member(..) | Node::Index(_) | Node::Row(_) => true,
             Node::Convert(ty, a) => !matches!(ty, Type::Int | Type::Float | Type::Bool | Type::Any) || a.costly(),
             Node::Call(function, args) => !super::call::is_light(*function) || args.iter().any(Node::costly),
         }

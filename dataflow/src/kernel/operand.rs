@@ -172,6 +172,15 @@ impl<'a, T: Copy> Side<'a, T> {
 }
 
 impl<'a> Texts<'a> {
+    /// Bytes of a row's text.
+    #[inline]
+    pub fn bytes(&self, row: usize) -> Option<&'a [u8]> {
+        match self {
+            Texts::One(text) => Some(text.as_bytes()),
+            Texts::Each(texts) => texts.bytes(row),
+        }
+    }
+
     /// Text of a row.
     #[inline]
     pub fn get(&self, row: usize) -> Option<&'a str> {

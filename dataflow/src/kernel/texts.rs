@@ -29,9 +29,9 @@ fn lengths(a: &Operand, rows: usize) -> Option<Column> {
     Some(Column::Int(Prim { values: Arc::new(values), valid: a.valid(rows) }))
 }
 
-fn tested(a: &Operand, b: &Operand, rows: usize, test: impl Fn(&str, &str) -> bool) -> Option<Column> {
+fn tested(a: &Operand, b: &Operand, rows: usize, test: impl Fn(&[u8], &[u8]) -> bool) -> Option<Column> {
     let (View::Str(texts), View::Str(parts)) = (a.view(), b.view()) else { return None };
-    match answers(rows, |row| Some(test(texts.get(row)?, parts.get(row)?))).into_operand(rows) {
+    match answers(rows, |row| Some(test(texts.bytes(row)?, parts.bytes(row)?))).into_operand(rows) {
         Operand::Column(column) => Some(column),
         Operand::Const(_) => None,
     }

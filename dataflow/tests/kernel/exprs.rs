@@ -18,6 +18,9 @@ fn int(int: i64) -> Expr {
     Expr::Const(Value::Int(int))
 }
 
+/// Number of [`functions`].
+pub const FUNCTIONS: u32 = 7;
+
 /// User functions: number 0 counts down by calling itself (beyond 128 calls the limit is hit), 1 and 2 are straight, 3
 /// sums up in a loop, 4 calls 1 twice, 5 has statements without a loop, 6 never ends.
 pub fn functions() -> Vec<Function> {
@@ -59,12 +62,65 @@ pub fn functions() -> Vec<Function> {
     ]
 }
 
-/// Makes expressions.
+/// Slots of the functions that [`Exprs::user_function`] makes; the first two are parameters.
+const SLOTS: u32 = 5;
+
+/// Makes expressions over columns or, for the body of a function, over its slots.
 pub struct Exprs<'r> {
-    pub random: &'r mut Random,
+    random: &'r mut Random,
+    in_function: bool,
+    /// The functions that may be called: all before this one.
+    callable: u32,
 }
 
 impl Exprs<'_> {
+    /// Over columns, with calls of functions below this number.
+    pub fn new(random: &mut Random, callable: u32) -> Exprs<'_> {
+        Exprs { random, in_function: false, callable }
+    }
+
+    /// A function without loops, that may call those before it.
+    pub fn user_function(random: &mut Random, number: u32) -> Function {
+        let mut exprs = Exprs { random, in_function: true, callable: number };
+        let types = [Type::Any, Type::Any, Type::Float, Type::Int];
+        let mut body = exprs.statements(3);
+        body.push(Stmt::Expr(exprs.number(2)));
+        let params = vec![("p".into(), exprs.random.pick(&types)), ("q".into(), Type::Any)];
+        Function { name: "f".into(), params, ret: exprs.random.pick(&types), slots: SLOTS, body }
+    }
+
+    /// The kind of a function's slot, mostly.
+    fn kind_of(&mut self, slot: u32) -> Kind {
+        match slot {
+            1 => self.random.pick(&KINDS),
+            4 => Kind::Bool,
+            _ => self.random.pick(&[Kind::Int, Kind::Float]),
+        }
+    }
+
+    fn statements(&mut self, depth: u32) -> Vec<Stmt> {
+        let mut statements = Vec::new();
+        for _ in 0..self.random.below(4) {
+            statements.push(match self.random.below(6) {
+                0 | 1 => {
+                    let ty = self.random.pick(&[Type::Any, Type::Any, Type::Int]);
+                    let slot = self.random.below(SLOTS as usize) as u32;
+                    let kind = self.kind_of(slot);
+                    Stmt::Set(slot, ty, self.expr(kind, 2))
+                }
+                2 if depth > 0 => {
+                    let arms =
+                        (0..1 + self.random.below(2)).map(|_| (self.expr(Kind::Bool, 1), self.statements(depth - 1)));
+                    let arms = arms.collect();
+                    Stmt::If(arms, if self.random.once_in(2) { self.statements(depth - 1) } else { vec![] })
+                }
+                3 => Stmt::Return((!self.random.once_in(8)).then(|| self.number(2))),
+                _ => Stmt::Expr(self.number(2)),
+            });
+        }
+        statements
+    }
+
     /// Of any kind, nested at most this deep.
     pub fn any(&mut self, depth: u32) -> Expr {
         let kind = self.random.pick(&KINDS);
@@ -111,6 +167,18 @@ impl Exprs<'_> {
     }
 
     fn leaf(&mut self, kind: Kind) -> Expr {
+        if self.in_function {
+            let slots: &[u32] = match kind {
+                Kind::Int | Kind::Float => &[0, 0, 2, 3],
+                Kind::Bool => &[4],
+                _ => &[1],
+            };
+            return match self.random.below(5) {
+                0 | 1 => Expr::Const(value(self.random, kind, 1)),
+                2..4 => Expr::Local(self.random.pick(slots)),
+                _ => Expr::Local(self.random.below(SLOTS as usize) as u32),
+            };
+        }
         if self.random.once_in(40) {
             return self.random.pick(&[
                 Expr::Const(Value::Null),
@@ -140,7 +208,8 @@ impl Exprs<'_> {
         self.expr(kind, depth)
     }
 
-    fn number(&mut self, depth: u32) -> Expr {
+    /// Probably a number.
+    pub fn number(&mut self, depth: u32) -> Expr {
         self.one_of(&[Kind::Int, Kind::Float, Kind::Any], depth)
     }
 
@@ -156,8 +225,14 @@ impl Exprs<'_> {
 
     /// What calls user functions and lambdas, and may hit limits.
     fn function(&mut self, kind: Kind, depth: u32) -> Expr {
-        let slot = |slot| Expr::Local(slot);
-        match self.random.below(10) {
+        let slot = |slot| Expr::Local(SLOTS + slot);
+        match self.random.below(if self.callable > FUNCTIONS { 14 } else { 10 }) {
+            // Lambdas' slots are beyond those of these functions.
+            7 | 8 if self.in_function => self.leaf(kind),
+            10.. => {
+                let function = FUNCTIONS + self.random.below((self.callable - FUNCTIONS) as usize) as u32;
+                Expr::CallFn(function, vec![self.number(depth), self.expr(kind, depth)])
+            }
             0 => Expr::CallFn(0, vec![self.expr(Kind::Int, depth)]),
             1 => Expr::CallFn(1, vec![self.number(depth)]),
             2 => Expr::CallFn(2, vec![self.expr(kind, depth), self.expr(kind, depth)]),
@@ -168,7 +243,7 @@ impl Exprs<'_> {
             7 => {
                 let body = binary(self.random.pick(&[BinOp::Mul, BinOp::Eq, BinOp::Gt]), slot(0), self.leaf(Kind::Int));
                 let each = [Builtin::MapFn, Builtin::FilterFn, Builtin::AnyFn, Builtin::AllFn];
-                let lambda = Expr::Lambda(vec![0], Box::new(Body::Expr(body)));
+                let lambda = Expr::Lambda(vec![SLOTS], Box::new(Body::Expr(body)));
                 Expr::Call(self.random.pick(&each), vec![self.expr(Kind::Array, depth), lambda])
             }
             8 => {

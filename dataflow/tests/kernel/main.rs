@@ -13,7 +13,7 @@ mod pairs;
 mod random;
 
 use batches::{COLUMNS, batch};
-use exprs::{Exprs, functions};
+use exprs::{Exprs, FUNCTIONS, functions};
 use random::Random;
 use rarog_dataflow::batch::Rows;
 use rarog_dataflow::kernel::Kernel;
@@ -105,18 +105,20 @@ fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok()?.parse().ok()
 }
 
-/// Checks as many cases as asked for, each made from its own seed.
-fn check_cases(default: u64, mut case: impl FnMut(u64, &mut Random) -> (Expr, Rows)) {
-    let functions: Arc<[Function]> = functions().into();
+/// Checks as many cases as asked for, each made from its own seed: an expression, and functions beside the usual ones.
+fn check_cases(default: u64, mut case: impl FnMut(u64, &mut Random) -> (Expr, Rows, Vec<Function>)) {
     let first = number("RAROG_KERNEL_SEED").unwrap_or(1);
     let cases = number("RAROG_KERNEL_CASES").unwrap_or(default);
     let mut valued = 0;
     for seed in first..first + cases {
-        let mut random = Random::new(seed);
-        let (expr, rows) = case(seed, &mut random);
+        let (expr, rows, more) = case(seed, &mut Random::new(seed));
+        let functions: Arc<[Function]> = functions().into_iter().chain(more).collect();
         match check(&expr, &rows, &functions) {
             Ok(values) => valued += u64::from(values > 0),
-            Err(difference) => panic!("RAROG_KERNEL_SEED={seed} RAROG_KERNEL_CASES=1\n{expr:?}\n{difference}"),
+            Err(difference) => {
+                let more = &functions[FUNCTIONS as usize..];
+                panic!("RAROG_KERNEL_SEED={seed} RAROG_KERNEL_CASES=1\n{expr:?}\n{more:?}\n{difference}")
+            }
         }
     }
     // Generators that only make nulls would prove nothing.
@@ -125,21 +127,21 @@ fn check_cases(default: u64, mut case: impl FnMut(u64, &mut Random) -> (Expr, Ro
 
 #[test]
 fn nested_expressions() {
-    check_cases(6_000, |_, random| {
+    check_cases(5_000, |_, random| {
         let rows = random.below(14);
         let rows = batch(random, rows);
         let depth = 1 + random.below(4) as u32;
-        (Exprs { random }.any(depth), rows)
+        (Exprs::new(random, FUNCTIONS).any(depth), rows, vec![])
     });
 }
 
 #[test]
 fn every_operation_on_every_type() {
     let shapes = pairs::shapes();
-    let batches: Vec<Rows> = (0..8).map(|seed| batch(&mut Random::new(1_000 + seed), 60)).collect();
+    let batches: Vec<Rows> = (0..8).map(|seed| batch(&mut Random::new(1_000 + seed), 40)).collect();
     check_cases(2 * shapes.len() as u64, |seed, random| {
         let shape = &shapes[seed as usize % shapes.len()];
-        (shape.expr(random), random.pick(&batches))
+        (shape.expr(random), random.pick(&batches), vec![])
     });
 }
 
@@ -148,7 +150,19 @@ fn limits_in_branches() {
     check_cases(4_000, |_, random| {
         let rows = batch(random, 12);
         let depth = 1 + random.below(4) as u32;
-        (Exprs { random }.logic(depth), rows)
+        (Exprs::new(random, FUNCTIONS).logic(depth), rows, vec![])
+    });
+}
+
+#[test]
+fn calls_of_functions() {
+    check_cases(4_000, |_, random| {
+        let rows = batch(random, 12);
+        let more: Vec<Function> = (0..3).map(|number| Exprs::user_function(random, FUNCTIONS + number)).collect();
+        let function = FUNCTIONS + random.below(3) as u32;
+        let mut exprs = Exprs::new(random, FUNCTIONS + 3);
+        let args = vec![exprs.number(1), exprs.any(1)];
+        (Expr::CallFn(function, args), rows, more)
     });
 }
 

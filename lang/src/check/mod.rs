@@ -20,3 +20,33 @@ mod tests;
 pub mod types;
 
 pub use function::item_name;
+
+use crate::ast::Item;
+use crate::diagnostic::Diagnostic;
+use crate::plan::{Connector, PLAN_VERSION, Plan};
+use crate::span::Span;
+use declared::Declared;
+use expression::Expressions;
+use problems::Problems;
+
+/// Checks a program: `items` in the order of the text, imports in place. `line` says where a place is, for messages:
+/// `line 3`, `line 3 of other.vpl`. `problems`: what is known to be wrong
+/// already. The plan means something only if no diagnostic is an error.
+pub fn check(
+    items: Vec<&Item>,
+    line: &dyn Fn(Span) -> String,
+    cluster: &[Connector],
+    mut problems: Problems,
+) -> (Plan, Vec<Diagnostic>) {
+    let declared = Declared::new(items, line, &mut problems);
+    let mut expressions = Expressions::new(&declared, cluster, problems);
+    for item in declared.items() {
+        if let Item::Stream(stream) = item {
+            expressions.report(Diagnostic::new("E0900", stream.name.span, "streams are not supported yet"));
+        }
+    }
+    let checked = expressions.finish();
+    let plan =
+        Plan { version: PLAN_VERSION, connectors: checked.connectors, functions: checked.functions, ..Plan::default() };
+    (plan, checked.problems.finish())
+}

@@ -91,7 +91,7 @@ pub fn range(from: &Value, to: &Value, included: bool) -> Option<RangeInclusive<
     Some(match to.checked_sub(i64::from(!included)) {
         Some(last) => *from..=last,
         // Nothing is less than the least int.
-        None => 1..=0,
+        None => RangeInclusive::new(1, 0),
     })
 }
 

@@ -61,6 +61,10 @@ pub fn expand<'a>(text: &'a str, file: u16, diagnostics: &mut Vec<Diagnostic>) -
         turned_out: false,
     };
     expander.nodes(&nodes, "");
+    if expander.full {
+        // Like a program that is too large as it is written, it is not read at all.
+        return Expanded { text: Cow::Borrowed(""), origin: Origin::new(file, text.len() as u32) };
+    }
     Expanded { text: Cow::Owned(expander.out), origin: expander.origin }
 }
 
@@ -165,6 +169,11 @@ impl<'a> Expander<'a> {
         }
         let range = line.start + stripped..line.end;
         substitute(self.text, range, &self.variables, &mut self.out, &mut self.origin);
+        if !self.variables.is_empty() && !whole.ends_with('\n') {
+            // The last line of the program; another turn may follow.
+            self.out.push('\n');
+            self.origin.push_value(line.end as u32, line.end as u32, 1);
+        }
     }
 }
 

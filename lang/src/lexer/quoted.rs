@@ -117,7 +117,7 @@ mod tests {
             ("'it\\'s'", 7, true, none),
             ("\"abc\r\n\"", 4, false, none),
             ("\"a\\", 3, false, &[(2, 3)]),
-            ("\"\\q\\u{}\\u{d800}\\u{zz}\"", 20, true, &[(1, 3), (3, 7), (7, 15), (15, 18)]),
+            ("\"\\q\\u{}\\u{d800}\\u{zz}\"", 22, true, &[(1, 3), (3, 7), (7, 15), (15, 18)]),
         ];
         for (text, end, closed, bad) in cases {
             let found = scan(text);

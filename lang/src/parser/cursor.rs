@@ -3,6 +3,7 @@
 use super::message::{expected, is_reserved};
 use crate::ast::Ident;
 use crate::diagnostic::Diagnostic;
+use crate::expand::DECLARATIONS;
 use crate::lexer::{Kind, Line, Token};
 use crate::limits::NESTING_LEVELS;
 use crate::span::Span;
@@ -132,8 +133,23 @@ impl<'a> Parser<'a> {
         self.any_name(what)
     }
 
+    /// Does the current line begin a declaration? There no word is taken for a name that a broken line before is short of.
+    pub fn begins_declaration(&self) -> bool {
+        let begins = DECLARATIONS.contains(&self.word()) && self.is_in_column_0();
+        let next = self.tokens.get(self.at + 1).filter(|next| next.line == self.token().line);
+        begins
+            && next.is_some_and(|next| match next.kind {
+                Kind::Str => self.word() == "import",
+                Kind::Word => !is_reserved(self.written(next)),
+                _ => false,
+            })
+    }
+
     /// A name that stands where no expression could, so that every word will do.
     pub fn any_name(&mut self, what: &str) -> Parsed<Ident> {
+        if self.begins_declaration() {
+            return Err(self.fail(what));
+        }
         let token = self.expect(Kind::Word, what)?;
         Ok(self.ident(&token))
     }

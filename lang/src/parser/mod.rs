@@ -84,11 +84,18 @@ impl Parser<'_> {
         Program { items }
     }
 
-    /// Goes to the next line with a declaration in column 0, at `from` or behind it.
+    /// Goes to the next line with a declaration in column 0, at `from` or behind it; it may be the line of the problem.
     fn resume(&mut self, from: usize) {
         self.depth = 0;
         self.mode = Mode::default();
         self.at = self.at.max(from).min(self.tokens.len() - 1);
+        let problem = self.at;
+        while self.at > from && !self.is_first_of_line() {
+            self.at -= 1;
+        }
+        if self.at < from || !self.begins_declaration() {
+            self.at = problem;
+        }
         let begins = |p: &Self| DECLARATIONS.contains(&p.word()) || matches!(p.word(), "if" | "for" | "while");
         while self.kind() != Kind::End && !(begins(self) && self.is_in_column_0()) {
             self.at += 1;

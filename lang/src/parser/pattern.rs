@@ -16,7 +16,7 @@ impl Parser<'_> {
         let name = self.name("the pattern's name")?;
         self.expect(Kind::Eq, "`=`")?;
         let expr = self.pexpr()?;
-        let mut pattern = Pattern { name, expr, within: Vec::new(), partition: Vec::new() };
+        let mut pattern = Pattern { name, expr: *expr, within: Vec::new(), partition: Vec::new() };
         loop {
             match self.word() {
                 "within" => {
@@ -38,88 +38,81 @@ impl Parser<'_> {
     }
 
     /// `por { "->" por }`
-    pub(super) fn pexpr(&mut self) -> Parsed<PExpr> {
+    pub(super) fn pexpr(&mut self) -> Parsed<Box<PExpr>> {
         let first = self.por()?;
         if self.kind() != Kind::Arrow {
             return Ok(first);
         }
-        let mut parts = vec![first];
-        while self.eat(Kind::Arrow) {
-            parts.push(self.por()?);
-        }
-        Ok(self.whole(parts, PKind::Seq))
+        self.parts(first, PKind::Seq, |p| if p.eat(Kind::Arrow) { Some(p.por()) } else { None })
     }
 
-    fn por(&mut self) -> Parsed<PExpr> {
+    fn por(&mut self) -> Parsed<Box<PExpr>> {
         let first = self.pand()?;
         if self.word() != "OR" {
             return Ok(first);
         }
-        let mut parts = vec![first];
-        while self.eat_word("OR") {
-            parts.push(self.pand()?);
-        }
-        Ok(self.whole(parts, |parts| PKind::Or(parts, None)))
+        self.parts(first, |parts| PKind::Or(parts, None), |p| if p.eat_word("OR") { Some(p.pand()) } else { None })
     }
 
-    fn pand(&mut self) -> Parsed<PExpr> {
+    fn pand(&mut self) -> Parsed<Box<PExpr>> {
         let first = self.pprim()?;
         if self.word() != "AND" {
             return Ok(first);
         }
-        let mut parts = vec![first];
-        while self.eat_word("AND") {
-            parts.push(self.pprim()?);
+        self.parts(first, |parts| PKind::And(parts, None), |p| if p.eat_word("AND") { Some(p.pprim()) } else { None })
+    }
+
+    /// What `first` and all that `next` gives make together.
+    fn parts(
+        &mut self,
+        first: Box<PExpr>,
+        make: impl FnOnce(Vec<PExpr>) -> PKind,
+        mut next: impl FnMut(&mut Self) -> Option<Parsed<Box<PExpr>>>,
+    ) -> Parsed<Box<PExpr>> {
+        let start = first.span;
+        let mut parts = vec![*first];
+        while let Some(part) = next(self) {
+            parts.push(*part?);
         }
-        Ok(self.whole(parts, |parts| PKind::And(parts, None)))
+        Ok(Box::new(PExpr { kind: make(parts), span: start.to(self.last_span()) }))
     }
 
-    fn whole(&self, parts: Vec<PExpr>, make: impl FnOnce(Vec<PExpr>) -> PKind) -> PExpr {
-        let span = parts[0].span.to(self.last_span());
-        PExpr { kind: make(parts), span }
-    }
-
-    fn pprim(&mut self) -> Parsed<PExpr> {
+    fn pprim(&mut self) -> Parsed<Box<PExpr>> {
         let start = self.token().span;
-        let word = if self.kind_at(1) == Kind::OpenParen { self.word() } else { "" };
-        let kind = match word {
-            "SEQ" => PKind::Seq(self.members()?),
-            "AND" => {
-                let members = self.members()?;
-                PKind::And(members, self.group_alias()?)
-            }
-            "OR" => {
-                let members = self.members()?;
-                PKind::Or(members, self.group_alias()?)
-            }
-            _ => {
-                let step = self.step(Place::Pattern)?;
-                return Ok(unwrapped(step));
-            }
-        };
-        Ok(PExpr { kind, span: start.to(self.last_span()) })
+        if self.kind() == Kind::OpenParen {
+            let group = self.group()?;
+            return self.after_group(start, group);
+        }
+        match if self.kind_at(1) == Kind::OpenParen { self.word() } else { "" } {
+            "SEQ" => self.members(start, |members, _| PKind::Seq(members)),
+            "AND" => self.members(start, PKind::And),
+            "OR" => self.members(start, PKind::Or),
+            _ => self.plain_step(),
+        }
     }
 
-    /// `( pexpr {, pexpr} [,] )` behind a word.
-    fn members(&mut self) -> Parsed<Vec<PExpr>> {
+    fn plain_step(&mut self) -> Parsed<Box<PExpr>> {
+        let step = self.step(Place::Pattern)?;
+        let span = step.span;
+        Ok(Box::new(PExpr { kind: PKind::Step(*step), span }))
+    }
+
+    /// `( pexpr {, pexpr} [,] )` behind a word, and the alias of an `AND` or `OR`.
+    fn members(&mut self, start: Span, make: fn(Vec<PExpr>, Option<Ident>) -> PKind) -> Parsed<Box<PExpr>> {
+        let is_sequence = self.word() == "SEQ";
         self.bump();
-        self.bracketed(Kind::OpenParen, "`(`", |p| {
+        let members = self.bracketed(Kind::OpenParen, "`(`", |p| {
             if p.kind() == Kind::CloseParen {
                 return Err(p.fail("a step"));
             }
-            p.list(Kind::CloseParen, "`,` or `)`", Self::pexpr)
-        })
-    }
-
-    fn group_alias(&mut self) -> Parsed<Option<Ident>> {
-        if !self.eat_word("as") {
-            return Ok(None);
-        }
-        Ok(Some(self.name("a name")?))
+            p.list(Kind::CloseParen, "`,` or `)`", |p| Ok(*p.pexpr()?))
+        })?;
+        let alias = if !is_sequence && self.eat_word("as") { Some(self.name("a name")?) } else { None };
+        Ok(Box::new(PExpr { kind: make(members, alias), span: start.to(self.last_span()) }))
     }
 
     /// `( pexpr )`
-    pub(super) fn group(&mut self) -> Parsed<PExpr> {
+    pub(super) fn group(&mut self) -> Parsed<Box<PExpr>> {
         let start = self.token().span;
         let mut group = self.bracketed(Kind::OpenParen, "`(`", |p| {
             let group = p.pexpr()?;
@@ -129,22 +122,29 @@ impl Parser<'_> {
         group.span = start.to(self.last_span());
         Ok(group)
     }
+
+    /// A group of a pattern with what stands behind it.
+    fn after_group(&mut self, start: Span, group: Box<PExpr>) -> Parsed<Box<PExpr>> {
+        let step = self.group_step(start, group, Place::Pattern)?;
+        Ok(unwrapped(step))
+    }
 }
 
-/// A step, or what a group without anything of its own contains.
-fn unwrapped(step: Step) -> PExpr {
-    let span: Span = step.span;
+/// What a group without anything of its own contains, or the group as a step.
+fn unwrapped(step: Box<Step>) -> Box<PExpr> {
+    let span = step.span;
     let plain = step.quantifier.is_none() && !step.negated;
-    let Step { target: StepTarget::Group(group), alias, .. } = step else {
-        return PExpr { kind: PKind::Step(step), span };
+    let Step { target: StepTarget::Group(group), alias, .. } = *step else {
+        return Box::new(PExpr { kind: PKind::Step(*step), span });
     };
-    match (plain, alias, group.kind) {
-        (true, None, kind) => PExpr { kind, span },
-        (true, alias, PKind::Or(members, None)) => PExpr { kind: PKind::Or(members, alias), span },
-        (true, alias, PKind::And(members, None)) => PExpr { kind: PKind::And(members, alias), span },
+    let kind = match (plain, alias, group.kind) {
+        (true, None, kind) => kind,
+        (true, alias, PKind::Or(members, None)) => PKind::Or(members, alias),
+        (true, alias, PKind::And(members, None)) => PKind::And(members, alias),
         (_, alias, kind) => {
             let target = StepTarget::Group(PExpr { kind, span: group.span }.into());
-            PExpr { kind: PKind::Step(Step { target, alias, ..step }), span }
+            PKind::Step(Step { target, alias, ..*step })
         }
-    }
+    };
+    Box::new(PExpr { kind, span })
 }

@@ -137,6 +137,8 @@ impl Parser<'_> {
                 break;
             }
         }
+        // A list starts with room for four, which is a lot for the usual one.
+        elements.shrink_to_fit();
         Ok(elements)
     }
 
@@ -175,7 +177,7 @@ impl Parser<'_> {
             "false" => ExprKind::Bool(false),
             "null" => ExprKind::Null,
             "if" => return self.if_expr(),
-            word if is_reserved(word) => return Err(self.fail("an expression")),
+            word if is_reserved(word) || self.begins_declaration() => return Err(self.fail("an expression")),
             word => ExprKind::Name(word.into()),
         };
         self.bump();

@@ -29,16 +29,17 @@ impl Parser<'_> {
         while let Some(op) = self.op()? {
             ops.push(op);
         }
+        ops.shrink_to_fit();
         Ok(Stream { name, ty, source, ops })
     }
 
     fn source(&mut self) -> Parsed<Source> {
         let place = self.token().span;
         if self.kind() == Kind::OpenParen {
-            return Ok(Source::Pattern(self.pexpr()?.into()));
+            return Ok(Source::Pattern(self.pexpr()?));
         }
         if self.kind_at(1) != Kind::OpenParen {
-            return Ok(Source::Step(self.step(Place::Chain)?.into()));
+            return Ok(Source::Step(self.step(Place::Chain)?));
         }
         let join = |kind| move |inputs| Source::Join(kind, place, inputs);
         match self.word() {
@@ -66,8 +67,8 @@ impl Parser<'_> {
                 self.skip_balanced()?;
                 Ok(Source::Unsupported(self.ident(&word)))
             }
-            "SEQ" | "AND" | "OR" | "NOT" => Ok(Source::Pattern(self.pexpr()?.into())),
-            _ => Ok(Source::Step(self.step(Place::Chain)?.into())),
+            "SEQ" | "AND" | "OR" | "NOT" => Ok(Source::Pattern(self.pexpr()?)),
+            _ => Ok(Source::Step(self.step(Place::Chain)?)),
         }
     }
 
@@ -80,7 +81,7 @@ impl Parser<'_> {
             p.list(Kind::CloseParen, "`,` or `)`", |p| {
                 let name = p.name("a step, such as a: A")?;
                 p.expect(Kind::Colon, "`:`")?;
-                Ok((name, p.step(Place::Sequence)?))
+                Ok((name, *p.step(Place::Sequence)?))
             })
         })?;
         Ok(Source::Sequence(place, steps))
@@ -158,7 +159,7 @@ impl Parser<'_> {
     /// `as ID`; there is one place for it.
     fn alias(&mut self, alias: &mut Option<Ident>) -> Parsed<()> {
         if alias.is_some() {
-            return Err(self.fail_with("no second alias", "one name is enough: remove one of the two as"));
+            return Err(self.fail_with("one alias", "it has a name already: remove one of the two as"));
         }
         self.bump();
         *alias = Some(self.name("a name")?);
@@ -169,7 +170,7 @@ impl Parser<'_> {
     fn op(&mut self) -> Parsed<Option<Op>> {
         if self.kind() == Kind::Arrow {
             let arrow = self.bump().span;
-            return Ok(Some(Op::Then(arrow, self.step(Place::Chain)?)));
+            return Ok(Some(Op::Then(arrow, *self.step(Place::Chain)?)));
         }
         if !self.eat(Kind::Dot) {
             return Ok(None);
@@ -187,72 +188,65 @@ impl Parser<'_> {
                     p.expect(Kind::CloseParen, "`)`")?;
                     Ok(step)
                 })?;
-                Ok(Some(Op::Not(name.span, step)))
+                Ok(Some(Op::Not(name.span, *step)))
             }
             _ => Ok(Some(Op::Call(name, self.args()?))),
         }
     }
 
     /// `step`
-    pub(super) fn step(&mut self, place: Place) -> Parsed<Step> {
-        let start = self.token();
+    pub(super) fn step(&mut self, place: Place) -> Parsed<Box<Step>> {
+        let start = self.token().span;
+        if self.kind() == Kind::OpenParen {
+            let group = self.group()?;
+            return self.group_step(start, group, place);
+        }
         let negated = matches!(self.word(), "not" | "NOT") && matches!(self.kind_at(1), Kind::Word | Kind::OpenParen);
         if negated {
             self.bump();
             if self.kind() == Kind::OpenParen {
-                return self.negated_brackets(start.span, place);
+                return self.negated_brackets(start, place);
             }
         }
         let all = !negated && self.word() == "all" && self.is_prefix();
         if all {
             self.bump();
         }
-        let target = if !negated && !all && self.kind() == Kind::OpenParen {
-            StepTarget::Group(self.group()?.into())
-        } else {
-            StepTarget::Name(self.name("an event or stream")?)
-        };
-        let mut step = Step {
-            negated,
-            all,
-            target,
-            quantifier: None,
-            conditions: Vec::new(),
-            alias: None,
-            monotone: Vec::new(),
-            within: None,
-            span: start.span,
-        };
+        if self.kind_at(1) == Kind::OpenParen && matches!(self.word(), "SEQ" | "AND" | "OR") {
+            return Err(
+                self.fail_with("an event or stream", "write the group as (A AND B), or give it a name by pattern")
+            );
+        }
+        let target = StepTarget::Name(self.name("an event or stream")?);
+        self.behind_target(Step { negated, all, ..bare(target, start) }, place)
+    }
+
+    /// Quantifier and suffixes.
+    fn behind_target(&mut self, step: Step, place: Place) -> Parsed<Box<Step>> {
+        let mut step = Box::new(step);
         self.quantifier(&mut step)?;
         self.suffixes(&mut step, place)?;
-        step.span = start.span.to(self.last_span());
+        step.span = step.span.to(self.last_span());
         Ok(step)
     }
 
+    /// A group as a step.
+    pub(super) fn group_step(&mut self, start: Span, group: Box<PExpr>, place: Place) -> Parsed<Box<Step>> {
+        self.behind_target(bare(StepTarget::Group(group), start), place)
+    }
+
     /// `not (step)`: the step itself with its sign turned, unless it has one already.
-    fn negated_brackets(&mut self, start: Span, place: Place) -> Parsed<Step> {
-        let inner = self.bracketed(Kind::OpenParen, "`(`", |p| {
+    fn negated_brackets(&mut self, start: Span, place: Place) -> Parsed<Box<Step>> {
+        let mut step = self.bracketed(Kind::OpenParen, "`(`", |p| {
             let inner = p.step(place)?;
             p.expect(Kind::CloseParen, "`)`")?;
             Ok(inner)
         })?;
-        let mut step = match inner.negated {
-            false => Step { negated: true, ..inner },
-            true => {
-                let span = inner.span;
-                Step {
-                    negated: true,
-                    all: false,
-                    target: StepTarget::Group(PExpr { kind: PKind::Step(inner), span }.into()),
-                    quantifier: None,
-                    conditions: Vec::new(),
-                    alias: None,
-                    monotone: Vec::new(),
-                    within: None,
-                    span,
-                }
-            }
-        };
+        if step.negated {
+            step = doubly_negated(step);
+        }
+        step.negated = true;
+        step.span = start;
         self.suffixes(&mut step, place)?;
         step.span = start.to(self.last_span());
         Ok(step)
@@ -275,7 +269,7 @@ impl Parser<'_> {
             _ => return Ok(()),
         };
         if step.quantifier.is_some() {
-            return Err(self.fail_with("no second quantifier", "a step has one of + * ?"));
+            return Err(self.fail_with("one quantifier", "a step has one of + * ?"));
         }
         let half = self.eat_half(Kind::QuestionDot, Kind::Dot);
         let place = half.unwrap_or_else(|| self.bump().span);
@@ -357,4 +351,23 @@ impl Parser<'_> {
             step.within = Some((word, limit));
         }
     }
+}
+
+fn bare(target: StepTarget, span: Span) -> Step {
+    Step {
+        negated: false,
+        all: false,
+        target,
+        quantifier: None,
+        conditions: Vec::new(),
+        alias: None,
+        monotone: Vec::new(),
+        within: None,
+        span,
+    }
+}
+
+fn doubly_negated(inner: Box<Step>) -> Box<Step> {
+    let span = inner.span;
+    Box::new(bare(StepTarget::Group(PExpr { kind: PKind::Step(*inner), span }.into()), span))
 }

@@ -66,7 +66,7 @@ pub(super) enum Task<'p> {
     /// The value of the statement before is dropped.
     Then(&'p [Stmt]),
     Set(u32, &'p Type),
-    /// Arguments but the first, which is the slot's own value, wait.
+    /// A call whose first argument is the slot's own value; the arguments wait.
     Update(u32, &'p Type, Builtin, usize),
     Arms(&'p [(Expr, Vec<Stmt>)], &'p [Stmt]),
     StartFor(u32, &'p [Stmt]),
@@ -109,7 +109,7 @@ pub(super) struct Machine<'p> {
     bases: Vec<usize>,
     pub(super) loops: Vec<Turns>,
     pub(super) each: Vec<Each>,
-    turns: u32,
+    pub(super) turns: u32,
     pub(super) emitted: Vec<(Arc<str>, Map)>,
     pub(super) limit_hit: bool,
 }

@@ -6,7 +6,6 @@ use crate::eval::builtin;
 use crate::eval::convert::convert;
 use crate::plan::{Builtin, Expr, Stmt};
 use crate::value::{Map, Type, Value};
-use std::mem::take;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
@@ -130,22 +129,21 @@ impl<'p> Machine<'p> {
         }
     }
 
-    /// `x := push(x, …)` and its like take the value out of the slot, so that it is changed in place instead of copied.
+    /// For `x := push(x, …)` the slot lets go of its value before the call, so that it is changed in place.
     fn set(&mut self, slot: u32, ty: &'p Type, value: &'p Expr) {
         match value {
             Expr::Call(function @ (Builtin::Push | Builtin::Pop | Builtin::Set), args)
                 if args.first() == Some(&Expr::Local(slot)) =>
             {
-                self.with_operands(Task::Update(slot, ty, *function, args.len()), &args[1..]);
+                self.with_operands(Task::Update(slot, ty, *function, args.len()), args);
             }
             _ => self.tasks.extend([Task::Set(slot, ty), Task::Eval(value)]),
         }
     }
 
     fn update(&mut self, slot: u32, ty: &Type, function: Builtin, count: usize) {
-        let first = self.values.len() - (count - 1);
-        let own = take(self.slot(slot));
-        self.values.insert(first, own);
+        *self.slot(slot) = Value::Null;
+        let first = self.values.len() - count;
         let result = builtin::call(function, &mut self.values[first..]);
         self.values.truncate(first);
         *self.slot(slot) = convert(ty, result).unwrap_or_default();

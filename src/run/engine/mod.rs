@@ -191,3 +191,6 @@ impl Engine for LocalEngine {
         inner.pipelines.iter().map(status).collect()
     }
 }
+
+#[cfg(test)]
+mod tests;
