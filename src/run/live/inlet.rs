@@ -166,7 +166,9 @@ impl MqttInlet {
             }
             let fits = |open: &&mut Gathered| open.sources == known.sources;
             match gathered.iter_mut().rev().find(fits) {
-                Some(open) if open.bytes + message.payload.len() <= CHUNK_PAYLOAD_BYTES => open.push(message, known.event),
+                Some(open) if open.bytes + message.payload.len() <= CHUNK_PAYLOAD_BYTES => {
+                    open.push(message, known.event)
+                }
                 _ => {
                     let mut open = Gathered { sources: known.sources, ..Gathered::default() };
                     open.push(message, known.event);

@@ -225,7 +225,9 @@ impl LiveIntake {
 
     fn cut(&self, state: &mut State, inlet: u32, body: Body, now: Instant) -> Pulled {
         match body {
-            Body::Messages { messages, types, sources } => self.cut_messages(state, inlet, messages, types, &sources, now),
+            Body::Messages { messages, types, sources } => {
+                self.cut_messages(state, inlet, messages, types, &sources, now)
+            }
             Body::Lines { bytes, format, source } => self.cut_lines(state, inlet, bytes, format, source, now),
             Body::LongLine { bytes, source } => {
                 let chunk = self.frame(state, source, now);

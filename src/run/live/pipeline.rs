@@ -87,7 +87,8 @@ impl LivePipeline {
         let Wiring { plan, inlets, outlets, sending, idle, warnings } = wiring;
         let label = if terms.several { format!("{name}: ") } else { String::new() };
         warnings.iter().for_each(|warning| around.talk.say(&format!("{label}warning: {warning}")));
-        let (stop, wakers, progress) = (Arc::new(Stop::default()), Arc::new(Wakers::default()), Arc::<Progress>::default());
+        let (stop, wakers, progress) =
+            (Arc::new(Stop::default()), Arc::new(Wakers::default()), Arc::<Progress>::default());
         let trouble = Arc::new(Trouble {
             failure: Mutex::default(),
             given_up: AtomicBool::new(false),
@@ -180,17 +181,19 @@ impl LivePipeline {
 
     /// False if the run is stopped before.
     fn wait_for_outlets(&self) -> bool {
-        self.outlets.iter().all(|outlet| loop {
-            if self.stop.is_requested() {
-                return false;
-            }
-            match outlet {
-                OpenOutlet::Mqtt(sink) => match sink.wait_connected(LOOK) {
-                    Ok(()) => return true,
-                    Err(_) if sink.state().is_final() => return false,
-                    Err(_) => {}
-                },
-                OpenOutlet::File(_) | OpenOutlet::Stdout(_) => return true,
+        self.outlets.iter().all(|outlet| {
+            loop {
+                if self.stop.is_requested() {
+                    return false;
+                }
+                match outlet {
+                    OpenOutlet::Mqtt(sink) => match sink.wait_connected(LOOK) {
+                        Ok(()) => return true,
+                        Err(_) if sink.state().is_final() => return false,
+                        Err(_) => {}
+                    },
+                    OpenOutlet::File(_) | OpenOutlet::Stdout(_) => return true,
+                }
             }
         })
     }
@@ -236,7 +239,8 @@ impl LivePipeline {
     /// Why it has failed, if it has.
     pub fn failure(&self) -> Option<Failure> {
         let mut failure = self.trouble.failure.lock().unwrap_or_else(PoisonError::into_inner);
-        let failure = failure.take().map(|failure| Failure { message: format!("{}{}", self.label, failure.message), ..failure });
+        let failure =
+            failure.take().map(|failure| Failure { message: format!("{}{}", self.label, failure.message), ..failure });
         failure.or_else(|| self.printer.failure().map(|message| Failure { code: exit::USAGE, message }))
     }
 
@@ -247,10 +251,12 @@ impl LivePipeline {
 
     /// Its dataflow has ended: waits for the brokers' confirmations, acknowledges, and closes its ends.
     pub fn close(&self) {
-        let sinks = || self.outlets.iter().filter_map(|outlet| match outlet {
-            OpenOutlet::Mqtt(sink) => Some(sink),
-            OpenOutlet::File(_) | OpenOutlet::Stdout(_) => None,
-        });
+        let sinks = || {
+            self.outlets.iter().filter_map(|outlet| match outlet {
+                OpenOutlet::Mqtt(sink) => Some(sink),
+                OpenOutlet::File(_) | OpenOutlet::Stdout(_) => None,
+            })
+        };
         for sink in sinks() {
             while !self.trouble.has_given_up() && !sink.state().is_final() && !sink.flush(LOOK) {}
         }
@@ -295,7 +301,11 @@ fn reports(progress: &Arc<Progress>, printer: &Arc<RunHost>, wakers: &Arc<Wakers
             });
         }
     };
-    Reports { progress: progress.clone(), undeliverable: Arc::new(undeliverable), wake: Arc::new(move || wakers.wake()) }
+    Reports {
+        progress: progress.clone(),
+        undeliverable: Arc::new(undeliverable),
+        wake: Arc::new(move || wakers.wake()),
+    }
 }
 
 /// Watches the connections of a pipeline.

@@ -243,7 +243,8 @@ impl Wiring {
     fn send(&mut self, name: &str, connector: &Connector, params: Params<'_>, node: NodeId) -> Result<(), String> {
         let (outlet, qos) = match &*connector.kind {
             "mqtt" => {
-                let qos = self.qos(connector, params, "outputs that are on their way when a connection breaks are lost")?;
+                let qos =
+                    self.qos(connector, params, "outputs that are on their way when a connection breaks are lost")?;
                 let mqtt = mqtt(name, connector, params, End::Sink)?;
                 (Outlet::Mqtt(SinkConfig::new(mqtt)), qos)
             }
@@ -266,7 +267,10 @@ impl Wiring {
         });
         let topic = params.text("topic")?.unwrap_or_else(|| format!("{}-output", connector.name));
         if matches!(self.outlets[index], Outlet::Mqtt(_)) && topic.contains(['+', '#', '\0']) {
-            return Err(format!("connector {}: records cannot be sent to `{topic}`, which is a filter", connector.name));
+            return Err(format!(
+                "connector {}: records cannot be sent to `{topic}`, which is a filter",
+                connector.name
+            ));
         }
         let retain = params.flag("retain")?;
         self.sending[node as usize] = Some(Sending { outlet: index, topic: topic.into(), qos, retain });
