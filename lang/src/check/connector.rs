@@ -2,7 +2,6 @@
 
 use super::expression::{Constant, Expressions};
 use super::scope::NoRecord;
-use super::suggestion::{did_you_mean, did_you_mean_of};
 use crate::ast::{self, Arg, Ident};
 use crate::diagnostic::Diagnostic;
 use crate::plan;
@@ -139,11 +138,11 @@ impl Expressions<'_> {
             Some(self.connectors.len() - 1)
         });
         if place.is_none() {
-            let known: Vec<Arc<str>> =
-                self.connectors.iter().chain(self.cluster).map(|connector| connector.name.clone()).collect();
+            let known = || self.connectors.iter().chain(self.cluster).map(|connector| connector.name.clone()).collect();
+            let near = self.did_you_mean(&name.name, known);
             let problem = Diagnostic::new("E0204", name.span, format!("unknown connector {}", name.name));
             let declare = || format!("declare it: `connector {} = mqtt(host: \"localhost\")`", name.name);
-            self.report(problem.help(did_you_mean_of(&name.name, &known).unwrap_or_else(declare)));
+            self.report(problem.help(near.unwrap_or_else(declare)));
         }
         place.map(|place| u32::try_from(place).expect("a program has fewer than 2^32 connectors"))
     }
@@ -196,7 +195,8 @@ impl Expressions<'_> {
         let problem = Diagnostic::new("E0210", kind.span, format!("unknown connector kind {}", kind.name));
         let names = || KINDS.iter().map(|known| known.name);
         let all = || format!("the kinds are {}", names().collect::<Vec<_>>().join(", "));
-        self.report(problem.help(did_you_mean(&kind.name, names()).unwrap_or_else(all)));
+        let near = self.did_you_mean(&kind.name, || names().collect());
+        self.report(problem.help(near.unwrap_or_else(all)));
     }
 
     fn connector_param(
@@ -236,7 +236,8 @@ impl Expressions<'_> {
         let names = || kind.params.iter().map(|(known, _)| *known);
         let all = || format!("its parameters are {}", names().collect::<Vec<_>>().join(", "));
         let problem = Diagnostic::new("E0211", name.span, message);
-        self.report(problem.help(did_you_mean(&name.name, names()).unwrap_or_else(all)));
+        let near = self.did_you_mean(&name.name, || names().collect());
+        self.report(problem.help(near.unwrap_or_else(all)));
     }
 
     /// `context c(cores: e)`: a hint, but a wrong expression is an error all the same.

@@ -44,10 +44,10 @@ impl Dependencies {
         let mut uses: Vec<Vec<NodeId>> = Vec::new();
         let mut found = Dependencies::default();
         for (id, node) in nodes.iter().enumerate() {
-            let mut walk = Walk { named, locals: Vec::new(), uses: HashSet::new(), emits: false };
+            let mut walk = Walk::new(named);
             match node {
                 Node::Function(function) => {
-                    walk.locals.extend(function.params.iter().map(|param| param.name.name.clone()));
+                    function.params.iter().for_each(|param| walk.declare(&param.name.name));
                     walk.block(&function.body);
                 }
                 Node::Global(global) => walk.expr(&global.value),
@@ -121,33 +121,50 @@ pub(super) fn components(uses: &[Vec<NodeId>]) -> Vec<Vec<NodeId>> {
 /// Collects the names that an inside uses, but those that a local or parameter hides.
 struct Walk<'w> {
     named: &'w HashMap<Arc<str>, NodeId>,
-    locals: Vec<Arc<str>>,
+    locals: Vec<&'w Arc<str>>,
+    /// How often each name stands in `locals`.
+    hidden: HashMap<&'w str, usize>,
     uses: HashSet<NodeId>,
     emits: bool,
 }
 
-impl Walk<'_> {
+impl<'w> Walk<'w> {
+    fn new(named: &'w HashMap<Arc<str>, NodeId>) -> Walk<'w> {
+        Walk { named, locals: Vec::new(), hidden: HashMap::new(), uses: HashSet::new(), emits: false }
+    }
+
+    fn declare(&mut self, name: &'w Arc<str>) {
+        self.locals.push(name);
+        *self.hidden.entry(name).or_default() += 1;
+    }
+
+    fn leave(&mut self, block: usize) {
+        for name in self.locals.drain(block..) {
+            *self.hidden.entry(name).or_default() -= 1;
+        }
+    }
+
     fn name(&mut self, name: &str) {
-        if !self.locals.iter().any(|local| **local == *name)
+        if self.hidden.get(name).is_none_or(|times| *times == 0)
             && let Some(id) = self.named.get(name)
         {
             self.uses.insert(*id);
         }
     }
 
-    fn block(&mut self, statements: &[Stmt]) {
+    fn block(&mut self, statements: &'w [Stmt]) {
         let locals = self.locals.len();
         for statement in statements {
             self.statement(statement);
         }
-        self.locals.truncate(locals);
+        self.leave(locals);
     }
 
-    fn statement(&mut self, statement: &Stmt) {
+    fn statement(&mut self, statement: &'w Stmt) {
         match &statement.kind {
             StmtKind::Let(binding) => {
                 self.expr(&binding.value);
-                self.locals.push(binding.name.name.clone());
+                self.declare(&binding.name.name);
             }
             StmtKind::Assign(_, value) | StmtKind::Expr(value) => self.expr(value),
             StmtKind::If(arms, otherwise) => {
@@ -160,9 +177,9 @@ impl Walk<'_> {
             StmtKind::For(name, iterated, body) => {
                 self.expr(iterated);
                 let locals = self.locals.len();
-                self.locals.push(name.name.clone());
+                self.declare(&name.name);
                 self.block(body);
-                self.locals.truncate(locals);
+                self.leave(locals);
             }
             StmtKind::While(condition, body) => {
                 self.expr(condition);
@@ -177,12 +194,12 @@ impl Walk<'_> {
         }
     }
 
-    fn args(&mut self, args: &[Arg]) {
+    fn args(&mut self, args: &'w [Arg]) {
         args.iter().for_each(|arg| self.expr(&arg.value));
     }
 
     /// Left sides of chains are walked in a loop: the parser allows long ones.
-    fn expr(&mut self, mut expr: &Expr) {
+    fn expr(&mut self, mut expr: &'w Expr) {
         loop {
             expr = match &expr.kind {
                 ExprKind::Binary(_, _, left, right)
@@ -209,7 +226,7 @@ impl Walk<'_> {
         self.leaf(expr);
     }
 
-    fn leaf(&mut self, expr: &Expr) {
+    fn leaf(&mut self, expr: &'w Expr) {
         match &expr.kind {
             ExprKind::Name(name) => self.name(name),
             ExprKind::Call(name, args) => {
@@ -226,12 +243,12 @@ impl Walk<'_> {
             ExprKind::Map(entries) => entries.iter().for_each(|(_, value)| self.expr(value)),
             ExprKind::Lambda(params, body) => {
                 let locals = self.locals.len();
-                self.locals.extend(params.iter().map(|param| param.name.clone()));
+                params.iter().for_each(|param| self.declare(&param.name));
                 match &**body {
                     LambdaBody::Expr(expr) => self.expr(expr),
                     LambdaBody::Block(statements) => self.block(statements),
                 }
-                self.locals.truncate(locals);
+                self.leave(locals);
             }
             _ => {}
         }

@@ -4,7 +4,6 @@ use super::declared::FnType;
 use super::dependency::{Node, NodeId};
 use super::expression::{Expressions, Frame, Global, Local, is_within};
 use super::scope::{NoRecord, Scope, Typed};
-use super::suggestion::did_you_mean;
 use super::types;
 use crate::ast::{self, Arg, Expr as AstExpr, ExprKind, Ident, LetKind, StmtKind};
 use crate::diagnostic::Diagnostic;
@@ -216,8 +215,7 @@ impl Expressions<'_> {
             Some(_) => Diagnostic::new("E0216", name.span, format!("{} is constant", name.name))
                 .help(format!("declare a local with `var {} = …`", name.name)),
             None => {
-                let known: Vec<Arc<str>> = self.frame.names().collect();
-                let help = did_you_mean(&name.name, known.iter().map(|known| &**known));
+                let help = self.did_you_mean(&name.name, || self.frame.names().collect());
                 let problem = Diagnostic::new("E0207", name.span, format!("unknown variable {}", name.name));
                 problem.help(help.unwrap_or_else(|| format!("declare it with `var {} = …`", name.name)))
             }

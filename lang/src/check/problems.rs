@@ -1,8 +1,12 @@
 //! The list of what is wrong with a program: one code once per place, in order of position.
 
+use super::suggestion::did_you_mean;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::span::Span;
 use std::collections::HashSet;
+
+/// So many problems of a program may come with a did-you-mean.
+const SUGGESTIONS: usize = 500;
 
 /// Collects diagnostics. A second report of one code at one place is dropped, so text that a `for` has multiplied
 /// complains once.
@@ -18,6 +22,15 @@ impl Problems {
         if self.seen.insert((problem.code, problem.span)) {
             self.list.push(problem);
         }
+    }
+
+    /// The `help:` line for an unknown name: the nearest of `known`. A program with very many errors gets it for the first
+    /// ones only, since comparing names is dear.
+    pub fn did_you_mean<N: AsRef<str>>(&self, name: &str, known: impl FnOnce() -> Vec<N>) -> Option<String> {
+        if self.list.len() >= SUGGESTIONS {
+            return None;
+        }
+        did_you_mean(name, known().iter().map(AsRef::as_ref))
     }
 
     /// Is there an error among them?

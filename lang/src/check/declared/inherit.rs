@@ -8,7 +8,6 @@ use super::{Event, Fields};
 use crate::ast::{self, FieldDecl, Ident, TypeBody};
 use crate::check::dependency::components;
 use crate::check::problems::Problems;
-use crate::check::suggestion::did_you_mean;
 use crate::check::types;
 use crate::diagnostic::Diagnostic;
 use crate::value::Type;
@@ -66,6 +65,8 @@ impl<'a> Declaration<'a> {
 pub(super) struct Resolved {
     pub(super) events: IndexMap<Arc<str>, Event>,
     pub(super) types: IndexMap<Arc<str>, Type>,
+    /// Names of all of them, resolved or not.
+    declared: HashSet<Arc<str>>,
     /// Parts and depth of each struct or event, by the address of its fields.
     sizes: HashMap<usize, (u64, u32)>,
 }
@@ -93,7 +94,8 @@ pub(super) fn resolve_all<'a>(
             named.chain(parent.and_then(|parent| event_places.get(&*parent.name).copied())).collect()
         })
         .collect();
-    let mut resolved = Resolved::default();
+    let declared = declarations.iter().map(|declaration| declaration.name().name.clone()).collect();
+    let mut resolved = Resolved { declared, ..Resolved::default() };
     for mut component in components(&uses) {
         component.sort_unstable_by_key(|index| declarations[*index].name().span);
         let whole = component.len() == 1 && !uses[component[0]].contains(&component[0]);
@@ -195,26 +197,24 @@ impl Resolved {
 
     /// A type in a declaration that does not contain itself; else `Any`, but unknown names in it are reported.
     fn resolve(&self, ty: &ast::TypeExpr, whole: bool, all: &[Declaration], problems: &mut Problems) -> (Type, bool) {
-        let names = || all.iter().map(|declaration| declaration.name().name.clone());
-        let known = || names().chain(types::BUILTIN.iter().map(|name| Arc::from(*name))).collect();
+        let known = || {
+            let builtin = types::BUILTIN.iter().map(|name| Arc::from(*name));
+            all.iter().map(|declaration| declaration.name().name.clone()).chain(builtin).collect()
+        };
         let named = |name: &str| {
-            let event = || self.events.get(name).map(|event| self.record(event));
+            let event = || self.events.get(name).map(Event::record);
             let found = self.types.get(name).cloned().or_else(|| types::builtin(name)).or_else(event);
             // In a circle some are not resolved yet; they are known all the same.
-            found.or_else(|| (!whole && names().any(|other| *other == *name)).then_some(Type::Any))
+            found.or_else(|| (!whole && self.declared.contains(name)).then_some(Type::Any))
         };
         let (ty, ok) = resolve(ty, &named, &known, problems);
         if whole { (ty, ok) } else { (Type::Any, false) }
     }
 
-    fn record(&self, event: &Event) -> Type {
-        if event.complete { Type::Record(event.name.name.clone(), event.fields.clone()) } else { types::open_map() }
-    }
-
     fn unknown_parent(&self, parent: &Ident, all: &[Declaration], problems: &mut Problems) {
         let events = all.iter().filter(|declaration| matches!(declaration, Declaration::Event(_)));
         let problem = Diagnostic::new("E0202", parent.span, format!("unknown event {}", parent.name));
-        let help = did_you_mean(&parent.name, events.map(|event| &*event.name().name));
+        let help = problems.did_you_mean(&parent.name, || events.map(|event| event.name().name.clone()).collect());
         problems.report(problem.help(help.unwrap_or_else(|| format!("declare it with `event {}: …`", parent.name))));
     }
 

@@ -32,6 +32,17 @@ pub struct Event {
     pub complete: bool,
 }
 
+impl Event {
+    /// Its records as values.
+    pub fn record(&self) -> Type {
+        if self.complete {
+            Type::Record(self.name.name.clone(), self.fields.clone())
+        } else {
+            super::types::open_map()
+        }
+    }
+}
+
 /// What a function takes and gives, as far as it is declared.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct FnType {
@@ -212,7 +223,7 @@ impl<'a> Declared<'a> {
     }
 
     fn type_named(&self, name: &str) -> Option<Type> {
-        let event = || self.events.get(name).map(|event| Type::Record(event.name.name.clone(), event.fields.clone()));
+        let event = || self.events.get(name).map(Event::record);
         self.types.get(name).cloned().or_else(|| super::types::builtin(name)).or_else(event)
     }
 

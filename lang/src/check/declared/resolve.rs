@@ -3,7 +3,6 @@
 use super::Fields;
 use crate::ast::{TypeExpr, TypeKind};
 use crate::check::problems::Problems;
-use crate::check::suggestion::did_you_mean_of;
 use crate::diagnostic::Diagnostic;
 use crate::value::Type;
 use std::sync::Arc;
@@ -20,8 +19,9 @@ pub(super) fn resolve(
             Some(ty) => (ty, true),
             None => {
                 let problem = Diagnostic::new("E0209", name.span, format!("unknown type {}", name.name));
+                let near = problems.did_you_mean(&name.name, known);
                 let declare = || format!("declare it with `type {} = …` or `event {0}: …`", name.name);
-                problems.report(problem.help(did_you_mean_of(&name.name, &known()).unwrap_or_else(declare)));
+                problems.report(problem.help(near.unwrap_or_else(declare)));
                 (Type::Any, false)
             }
         },

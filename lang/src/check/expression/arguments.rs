@@ -2,7 +2,6 @@
 
 use super::Expressions;
 use crate::ast::{Arg, Ident};
-use crate::check::suggestion::did_you_mean;
 use crate::diagnostic::Diagnostic;
 
 /// Arguments sorted by parameter.
@@ -78,7 +77,8 @@ impl Expressions<'_> {
             [] => "it takes none".into(),
             names => format!("its parameters are {}", names.join(", ")),
         };
-        self.report(problem.help(did_you_mean(&name.name, names.iter().copied()).unwrap_or(listed)));
+        let near = self.did_you_mean(&name.name, || names.to_vec());
+        self.report(problem.help(near.unwrap_or(listed)));
     }
 
     fn wrong_number(&mut self, callee: &Ident, parameters: Parameters, found: usize) {

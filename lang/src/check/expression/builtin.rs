@@ -1,5 +1,6 @@
 //! The built-in functions: names, parameters, result types (vpl.md section 12). What they compute is the evaluator's.
 
+use super::operator::may_contain;
 use crate::check::types;
 use crate::plan::Builtin;
 use crate::value::Type;
@@ -285,6 +286,9 @@ impl Signature {
             Gives::Time => Type::Time,
             Gives::Strs => Type::Array(Box::new(Type::Str)),
             Gives::Ints => Type::Array(Box::new(Type::Int)),
+            Gives::Same if self.builtin == Builtin::Sort && element(first.clone()) == Type::Bool => {
+                return Err(("array", "an array of one kind without bools".into(), first));
+            }
             Gives::Same => first,
             Gives::Power => match (&first, &args[1]) {
                 (Type::Int, Type::Int) => Type::Int,
@@ -292,6 +296,10 @@ impl Signature {
                 _ => Type::Any,
             },
             Gives::OneKind => return self.one_kind(args),
+            Gives::Element | Gives::With if self.builtin != Builtin::Push && !is_place_in(args.get(1), &first) => {
+                let asked = if matches!(first, Type::Array(_)) { "an int" } else { "a str" };
+                return Err(("i", asked.into(), args[1].clone()));
+            }
             Gives::Element => element(first),
             Gives::With => match (first, args.last().cloned().unwrap_or_default()) {
                 (Type::Array(element), added) => Type::Array(Box::new(types::join(*element, added))),
@@ -305,12 +313,10 @@ impl Signature {
             },
             Gives::Values => Type::Array(Box::new(element(first))),
             Gives::OneOf => types::join_all(args.iter().cloned()),
-            Gives::Contains => match (&first, &args[1]) {
-                (Type::Str, found) if !Ask::Str.accepts(found) => {
-                    return Err(("x", "a str".into(), found.clone()));
-                }
-                _ => Type::Bool,
-            },
+            Gives::Contains if !may_contain(&first, &args[1]) => {
+                return Err(("x", format!("what a {} may contain", types::name(&first)), args[1].clone()));
+            }
+            Gives::Contains => Type::Bool,
             Gives::Mapped => types::open_array(),
         })
     }
@@ -327,6 +333,15 @@ impl Signature {
         }
         let unknown = args.contains(&Type::Any);
         Ok(if unknown { Type::Any } else { types::join_all(args.iter().cloned()) })
+    }
+}
+
+/// Is this (if anything) an index of an array, a key of a map?
+fn is_place_in(place: Option<&Type>, collection: &Type) -> bool {
+    match (collection, place) {
+        (Type::Array(_), Some(place)) => Ask::Int.accepts(place),
+        (Type::Map(..) | Type::Record(..), Some(place)) => Ask::Str.accepts(place),
+        _ => true,
     }
 }
 

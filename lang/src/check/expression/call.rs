@@ -6,7 +6,6 @@ use super::{Expressions, Global};
 use crate::ast::{Arg, Expr as AstExpr, ExprKind, Ident};
 use crate::check::declared::FnType;
 use crate::check::scope::{Found, Scope, Typed};
-use crate::check::suggestion::did_you_mean;
 use crate::check::types;
 use crate::diagnostic::Diagnostic;
 use crate::plan::Expr;
@@ -118,9 +117,8 @@ impl Expressions<'_> {
 
     fn unknown_function(&self, name: &Ident) -> Diagnostic {
         let problem = Diagnostic::new("E0205", name.span, format!("unknown function {}", name.name));
-        let users = self.declared.names_of_functions();
-        let known: Vec<&str> = builtin::names().chain(users.iter().map(|name| &**name)).collect();
-        match did_you_mean(&name.name, known) {
+        let known = || builtin::names().map(Arc::from).chain(self.declared.names_of_functions()).collect();
+        match self.did_you_mean::<Arc<str>>(&name.name, known) {
             Some(help) => problem.help(help),
             None => problem.help(format!("declare it with `fn {}(…):`", name.name)),
         }

@@ -6,6 +6,7 @@
 use crate::ast::Ident;
 use crate::plan::Body;
 use crate::value::Type;
+use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -13,6 +14,8 @@ use std::sync::Arc;
 #[derive(Debug, Default)]
 pub struct Frame {
     locals: Vec<Local>,
+    /// Places of the locals of each name, the innermost last.
+    by_name: HashMap<Arc<str>, Vec<usize>>,
     slots: u32,
     /// Loops around the statement that is being lowered.
     pub(in crate::check) loops: u32,
@@ -77,7 +80,11 @@ impl Frame {
 
     /// Ends a block.
     pub fn leave(&mut self, block: usize) {
-        self.locals.truncate(block);
+        for local in self.locals.drain(block..).rev() {
+            if let Some(places) = self.by_name.get_mut(&local.name) {
+                places.pop();
+            }
+        }
     }
 
     /// A slot for a new local.
@@ -88,12 +95,13 @@ impl Frame {
 
     /// Declares a local.
     pub fn declare(&mut self, local: Local) {
+        self.by_name.entry(local.name.clone()).or_default().push(self.locals.len());
         self.locals.push(local);
     }
 
     /// The innermost local of this name.
     pub fn find(&self, name: &str) -> Option<&Local> {
-        self.locals.iter().rev().find(|local| &*local.name == name)
+        self.by_name.get(name)?.last().map(|place| &self.locals[*place])
     }
 
     /// Names of all locals, for did-you-mean.

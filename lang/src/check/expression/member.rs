@@ -3,12 +3,12 @@
 use super::Expressions;
 use crate::ast::{Expr as AstExpr, Ident};
 use crate::check::scope::{Found, Scope, Typed};
-use crate::check::suggestion::did_you_mean;
 use crate::check::types;
 use crate::diagnostic::Diagnostic;
 use crate::plan::Expr;
 use crate::span::Span;
 use crate::value::{Type, Value};
+use std::sync::Arc;
 
 impl Expressions<'_> {
     /// `left.name`
@@ -26,9 +26,8 @@ impl Expressions<'_> {
             Type::Record(record, fields) => match types::field(fields, &name.name) {
                 Some(ty) => ty.clone(),
                 None => {
-                    let known = fields.iter().map(|(field, _)| &**field);
                     let problem = Diagnostic::new("E0206", name.span, format!("{record} has no field {}", name.name));
-                    let problem = match did_you_mean(&name.name, known) {
+                    let problem = match self.did_you_mean(&name.name, || names_of(fields)) {
                         Some(help) => problem.help(help),
                         None => problem,
                     };
@@ -103,8 +102,12 @@ impl Expressions<'_> {
     }
 }
 
+fn names_of(fields: &[(Arc<str>, Type)]) -> Vec<&str> {
+    fields.iter().map(|(field, _)| &**field).collect()
+}
+
 /// Type of `collection[index]`; `None`: they do not fit.
-fn element(collection: &Type, index: &Typed) -> Option<Type> {
+pub(super) fn element(collection: &Type, index: &Typed) -> Option<Type> {
     let is = |ty: &Type| types::is_unknown(&index.ty) || index.ty == *ty;
     match collection {
         Type::Any | Type::Null => Some(Type::Any),

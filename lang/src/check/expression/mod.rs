@@ -111,6 +111,11 @@ impl<'a> Expressions<'a> {
         self.problems.report(problem);
     }
 
+    /// The `help:` line for an unknown name: the nearest of `known`.
+    pub fn did_you_mean<N: AsRef<str>>(&self, name: &str, known: impl FnOnce() -> Vec<N>) -> Option<String> {
+        self.problems.did_you_mean(name, known)
+    }
+
     /// Has anything been refused since this number was taken? A caller that must not report follow-up errors asks.
     pub fn refusals(&self) -> u64 {
         self.refusals

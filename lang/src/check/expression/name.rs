@@ -3,7 +3,6 @@
 use super::{Expressions, Global};
 use crate::ast::Ident;
 use crate::check::scope::{Found, Scope, Typed};
-use crate::check::suggestion::did_you_mean_of;
 use crate::diagnostic::Diagnostic;
 use crate::plan::Expr;
 use std::sync::Arc;
@@ -51,14 +50,15 @@ impl Expressions<'_> {
 
     /// E0206 where there is a record, E0207 where there is none.
     fn unknown_name(&mut self, name: &Ident, scope: &mut dyn Scope) -> Typed {
-        let mut known: Vec<Arc<str>> = self.frame.names().collect();
-        known.extend(scope.names());
-        let fields = known.clone();
-        known.extend(self.declared.names_of_globals());
-        let near = did_you_mean_of(&name.name, &known);
+        let near = self.did_you_mean(&name.name, || {
+            let mut known: Vec<Arc<str>> = self.frame.names().collect();
+            known.extend(scope.names());
+            known.extend(self.declared.names_of_globals());
+            known
+        });
         let problem = if scope.has_record() {
             let problem = Diagnostic::new("E0206", name.span, format!("unknown field {}", name.name));
-            match near.or_else(|| listed(&fields)) {
+            match near.or_else(|| listed(&scope.names())) {
                 Some(help) => problem.help(help),
                 None => problem,
             }

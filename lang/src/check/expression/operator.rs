@@ -245,7 +245,7 @@ fn known_arithmetic_type(op: BinOp, left: &Type, right: &Type) -> Option<Type> {
 }
 
 /// Can `item in collection` be true?
-fn may_contain(collection: &Type, item: &Type) -> bool {
+pub(super) fn may_contain(collection: &Type, item: &Type) -> bool {
     let item_kind = types::kind(item);
     let same = |ty: &Type| {
         let kind = types::kind(ty);

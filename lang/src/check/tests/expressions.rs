@@ -174,3 +174,39 @@ fn chains_may_be_as_long_as_the_parser_allows() {
         assert_eq!(outcome("", &expr, &mut Record::closed()).errors(), []);
     }
 }
+
+#[test]
+fn expressions_may_nest_as_deeply_as_the_parser_allows() {
+    let nested = |open: &str, close: &str| format!("{}x{}", open.repeat(60), close.repeat(60));
+    for expr in [
+        nested("[", "]"),
+        nested("abs(", ")"),
+        nested("not (", ")"),
+        nested("if x then x else (", ")"),
+        nested("(1 + ", ")"),
+        nested("x ?? (", ")"),
+        nested("x[", "]"),
+        nested("{a: ", "}"),
+        nested("map(x, x => ", ")"),
+    ] {
+        assert_eq!(outcome("", &expr, &mut Record::closed()).errors(), [], "{expr}");
+    }
+}
+
+#[test]
+fn help_lines_say_what_to_do() {
+    for (expr, help) in [
+        ("temperature", "known here: i, j, f, s, ok, t, d, xs, …"),
+        ("wrods", "did you mean `words`?"),
+        ("p.agee", "did you mean `age`?"),
+        ("uper(s)", "did you mean `upper`?"),
+        ("now()", "use event_time(): results depend on event time only"),
+        ("s + 1", "`+` joins strings: make the other operand a string with `to_string(…)`"),
+        ("i > '5'", "a string becomes a number with `to_int(…)` or `to_float(…)`, a number a string with `to_string(…)`"),
+        ("d > 5", "a duration becomes a number with `seconds(…)` or `millis(…)`"),
+        ("sqrt(1, 2)", "sqrt(n)"),
+    ] {
+        let outcome = outcome("", expr, &mut Record::closed());
+        assert_eq!(outcome.problems[0].help.as_deref(), Some(help), "{expr}");
+    }
+}
