@@ -35,11 +35,7 @@ pub struct Event {
 impl Event {
     /// Its records as values.
     pub fn record(&self) -> Type {
-        if self.complete {
-            Type::Record(self.name.name.clone(), self.fields.clone())
-        } else {
-            super::types::open_map()
-        }
+        if self.complete { Type::Record(self.name.name.clone(), self.fields.clone()) } else { super::types::open_map() }
     }
 }
 

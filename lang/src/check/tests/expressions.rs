@@ -202,7 +202,10 @@ fn help_lines_say_what_to_do() {
         ("uper(s)", "did you mean `upper`?"),
         ("now()", "use event_time(): results depend on event time only"),
         ("s + 1", "`+` joins strings: make the other operand a string with `to_string(…)`"),
-        ("i > '5'", "a string becomes a number with `to_int(…)` or `to_float(…)`, a number a string with `to_string(…)`"),
+        (
+            "i > '5'",
+            "a string becomes a number with `to_int(…)` or `to_float(…)`, a number a string with `to_string(…)`",
+        ),
         ("d > 5", "a duration becomes a number with `seconds(…)` or `millis(…)`"),
         ("sqrt(1, 2)", "sqrt(n)"),
     ] {
