@@ -3,6 +3,7 @@
 mod declarations;
 mod expressions;
 mod functions;
+mod running;
 mod typing;
 
 use super::declared::Declared;
