@@ -2,11 +2,13 @@
 //!
 //! Limits belong to one evaluation of the whole expression, so what can hit one is never split: if two operands of an
 //! operator can, the operator as a whole is left to the interpreter. What cannot hit a limit may be evaluated in any
-//! order, and for rows that do not need it.
+//! order, and for rows that do not need it. Collections are built row by row, and used up there if they are not the
+//! result: a batch of them would not fit into memory.
 
 use super::contains::Set;
-use super::limits::{Limits, operands, takes_lambda};
+
 use super::node::{Node, Second};
+use super::traits::{Traits, operands, takes_lambda};
 use rarog_lang::plan::{BinOp, Builtin, Expr, Function};
 use rarog_lang::value::{Type, Value};
 use std::cell::Cell;
@@ -22,7 +24,7 @@ const INLINED_CALLS: u32 = 64;
 /// Compiles expressions that may call these functions.
 pub struct Compiler<'p> {
     pub(super) functions: &'p [Function],
-    pub(super) limits: Limits,
+    pub(super) traits: Traits,
     /// Calls that may still be put in place.
     pub(super) calls_left: Cell<u32>,
     /// Has the function whose body is compiled an expression without a loop? The interpreter cannot be called in the
@@ -33,8 +35,8 @@ pub struct Compiler<'p> {
 impl<'p> Compiler<'p> {
     /// Looks at the functions.
     pub fn new(functions: &'p [Function]) -> Compiler<'p> {
-        let limits = Limits::new(functions);
-        Compiler { functions, limits, calls_left: Cell::new(INLINED_CALLS), unfit: Cell::new(false) }
+        let traits = Traits::new(functions);
+        Compiler { functions, traits, calls_left: Cell::new(INLINED_CALLS), unfit: Cell::new(false) }
     }
 
     /// The node of an expression.
@@ -49,7 +51,7 @@ impl<'p> Compiler<'p> {
     }
 
     pub(super) fn node_at(&self, expr: &Expr, depth: u32) -> Node {
-        if depth == 0 || self.several_can_hit(expr) {
+        if depth == 0 || self.several_can_hit(expr) || self.uses_built(expr) {
             return self.row(expr);
         }
         let node = |expr: &Expr| self.node_at(expr, depth - 1);
@@ -83,7 +85,7 @@ impl<'p> Compiler<'p> {
             }
             Expr::In(a, b) => match &**b {
                 Expr::Const(Value::Array(items)) => Node::Among(one(a), Arc::new(Set::new(items.clone()))),
-                Expr::Range(included, from, to) if !self.limits.can_hit(b) => {
+                Expr::Range(included, from, to) if !self.traits.can_hit(b) => {
                     Node::Within(*included, Box::new([node(a), node(from), node(to)]))
                 }
                 _ => Node::In(two(a, b)),
@@ -114,7 +116,7 @@ impl<'p> Compiler<'p> {
                 last
             }
             _ if takes_lambda(function)
-                || self.limits.can_hit(expr) && matches!(function, Builtin::Coalesce | Builtin::IfNull) =>
+                || self.traits.can_hit(expr) && matches!(function, Builtin::Coalesce | Builtin::IfNull) =>
             {
                 self.row(expr)
             }
@@ -129,12 +131,22 @@ impl<'p> Compiler<'p> {
     fn several_can_hit(&self, expr: &Expr) -> bool {
         let mut all = Vec::new();
         operands(expr, &mut all);
-        all.into_iter().filter(|operand| self.limits.can_hit(operand)).count() > 1
+        all.into_iter().filter(|operand| self.traits.can_hit(operand)).count() > 1
+    }
+
+    /// Does it use up a collection that one of its operands builds? A column of such would be large for nothing.
+    fn uses_built(&self, expr: &Expr) -> bool {
+        if matches!(expr, Expr::If(..) | Expr::Coalesce(..) | Expr::Call(Builtin::Coalesce | Builtin::IfNull, _)) {
+            return false;
+        }
+        let mut all = Vec::new();
+        operands(expr, &mut all);
+        all.into_iter().any(|operand| self.traits.builds(operand))
     }
 
     /// On which rows operands that may not be needed are evaluated.
     pub(super) fn second(&self, operands: &[&Expr], nodes: &[Node]) -> Second {
-        if operands.iter().any(|operand| self.limits.can_hit(operand)) {
+        if operands.iter().any(|operand| self.traits.can_hit(operand)) {
             Second::Needed
         } else if nodes.iter().any(Node::costly) {
             Second::Useful

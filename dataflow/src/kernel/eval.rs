@@ -6,72 +6,16 @@ use super::compare::{Answer, compare, is_comparison, negated};
 use super::contains;
 use super::logic::{blend, connect, truth};
 use super::node::{Node, Second};
-use super::operand::{Operand, Valid};
+use super::operand::Operand;
 use super::row;
+use super::scope::{Mask, Scope};
 use super::select::indices;
-use crate::batch::{EventTypes, Rows};
-use crate::column::{Column, Prim, StrColumn, from_values};
+use crate::column::{Column, Prim, from_values};
 use rarog_lang::eval::interpreter::Evaluator;
 use rarog_lang::eval::{access, convert::convert, ops};
 use rarog_lang::plan::{BinOp, Function, Layout, UnOp};
 use rarog_lang::value::{Type, Value};
 use std::sync::Arc;
-
-/// The rows that are evaluated.
-#[derive(Clone, Copy)]
-pub struct Scope<'r> {
-    pub(super) rows: &'r Rows,
-    /// Indices of rows; `None`: all.
-    picked: Option<&'r [u32]>,
-}
-
-impl<'r> Scope<'r> {
-    /// All rows of a batch.
-    pub fn all(rows: &'r Rows) -> Scope<'r> {
-        Scope { rows, picked: None }
-    }
-
-    /// Number of rows.
-    pub fn len(&self) -> usize {
-        self.picked.map_or(self.rows.len(), <[u32]>::len)
-    }
-
-    /// Index in the batch of a row of the scope.
-    #[inline]
-    pub fn row(&self, index: usize) -> u32 {
-        self.picked.map_or(index as u32, |picked| picked[index])
-    }
-
-    /// A column of the scope's rows, of one of the whole batch.
-    fn of(&self, column: &Column) -> Column {
-        self.picked.map_or_else(|| column.clone(), |picked| column.take(picked))
-    }
-}
-
-/// Rows at which something holds.
-pub enum Mask {
-    /// The same for every row.
-    All(bool),
-    /// One flag per row.
-    Rows(Vec<bool>),
-}
-
-impl Mask {
-    fn of(values: &[bool], valid: &Valid, want: bool) -> Mask {
-        Mask::Rows(match valid {
-            None => values.iter().map(|value| *value == want).collect(),
-            Some(valid) => values.iter().zip(valid.iter()).map(|(value, valid)| (*value == want) & valid).collect(),
-        })
-    }
-
-    /// One flag per row.
-    pub fn into_flags(self, rows: usize) -> Vec<bool> {
-        match self {
-            Mask::All(flag) => vec![flag; rows],
-            Mask::Rows(flags) => flags,
-        }
-    }
-}
 
 /// One evaluation over one batch.
 pub struct Run<'k> {
@@ -89,19 +33,13 @@ impl Run<'_> {
         let rows = scope.len();
         let column = match node {
             Node::Const(value) => return Operand::Const(value.clone()),
-            Node::Column(column) => scope.of(&scope.rows.columns[*column as usize]),
-            Node::EventType => return event_type(scope),
-            Node::Window(end) => window(scope, *end),
+            Node::Column(column) => scope.column(*column),
+            Node::Time => scope.time(),
+            Node::EventType => return scope.event_type(),
+            Node::Window(end) => scope.window(*end),
             Node::Local(slot) => return self.frame.get(*slot as usize).cloned().unwrap_or(Operand::Const(Value::Null)),
             Node::Let(slot, parts) => return self.bind(*slot, parts, scope),
-            Node::Inlined(args, body) => {
-                let args = args.iter().map(|arg| self.eval(arg, scope)).collect();
-                let outer = std::mem::replace(&mut self.frame, args);
-                let result = self.eval(body, scope);
-                self.frame = outer;
-                return result;
-            }
-            Node::Time => scope.of(&Column::Time(Prim { values: scope.rows.time.clone(), valid: None })),
+            Node::Inlined(args, body) => return self.inlined(args, body, scope),
             Node::Unary(op, a) => match self.eval(a, scope) {
                 Operand::Const(a) => return Operand::Const(ops::unary(*op, &a)),
                 a => unary(*op, &a, rows),
@@ -248,6 +186,15 @@ impl Run<'_> {
         operand
     }
 
+    /// Evaluates a function's body with its arguments as the first slots.
+    fn inlined(&mut self, args: &[Node], body: &Node, scope: &Scope) -> Operand {
+        let args = args.iter().map(|arg| self.eval(arg, scope)).collect();
+        let outer = std::mem::replace(&mut self.frame, args);
+        let result = self.eval(body, scope);
+        self.frame = outer;
+        result
+    }
+
     /// Evaluates the second part with a slot set to the first; the slot is as before behind it.
     fn bind(&mut self, slot: u32, [value, body]: &[Node; 2], scope: &Scope) -> Operand {
         let slot = slot as usize;
@@ -332,25 +279,6 @@ impl Run<'_> {
 pub fn each(rows: usize, mut value: impl FnMut(usize, &mut Value) -> Value) -> Column {
     let mut scratch = Value::Null;
     from_values((0..rows).map(|row| value(row, &mut scratch)).collect())
-}
-
-fn event_type(scope: &Scope) -> Operand {
-    match &scope.rows.event {
-        EventTypes::One(event) => Operand::Const(Value::Str(event.clone())),
-        EventTypes::Each(events) => {
-            let texts = (0..scope.len()).map(|index| Some(&*events[scope.row(index) as usize]));
-            Operand::Column(StrColumn::from_texts(texts))
-        }
-    }
-}
-
-fn window(scope: &Scope, end: bool) -> Column {
-    let Some(released) = &scope.rows.released else { return Column::Null(scope.len()) };
-    let bound = |index| {
-        let window = &released[scope.row(index) as usize];
-        if end { window.end } else { window.start }
-    };
-    Column::Time(Prim { values: Arc::new((0..scope.len()).map(bound).collect()), valid: None })
 }
 
 fn is_null(a: &Operand, rows: usize) -> Operand {

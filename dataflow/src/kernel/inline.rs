@@ -14,8 +14,8 @@ impl Compiler<'_> {
         let callee = self.functions.get(function as usize)?;
         let left = self.calls_left.get().checked_sub(1)?;
         let fit = args.len() == callee.params.len()
-            && !self.limits.limited(function)
-            && !args.iter().any(|arg| self.limits.can_hit(arg));
+            && !self.traits.limited(function)
+            && !args.iter().any(|arg| self.traits.can_hit(arg));
         if !fit {
             return None;
         }

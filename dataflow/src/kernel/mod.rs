@@ -16,21 +16,23 @@ mod compile;
 mod contains;
 mod eval;
 mod inline;
-mod limits;
 mod logic;
 mod node;
 mod operand;
 mod row;
+mod scope;
 mod select;
 mod texts;
+mod traits;
 
 use crate::batch::Rows;
 use crate::column::{Column, from_values};
-use eval::{Mask, Run, Scope};
+use eval::Run;
 use node::Node;
 use rarog_lang::eval::interpreter::Evaluator;
 use rarog_lang::plan::{Expr, Function, Layout};
 use rarog_lang::value::Value;
+use scope::{Mask, Scope};
 use std::sync::Arc;
 
 /// A compiled expression.
@@ -83,5 +85,45 @@ impl Kernel {
     /// Rows of the last call, ascending, whose evaluation ran into a limit.
     pub fn limit_hits(&mut self) -> Vec<u32> {
         std::mem::take(&mut self.hits)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::batch::EventTypes;
+    use rarog_lang::plan::{BinOp, UnOp};
+
+    fn rows() -> Rows {
+        Rows {
+            pos: Arc::new(vec![0, 1, 2]),
+            time: Arc::new(vec![0; 3]),
+            event: EventTypes::One("A".into()),
+            columns: vec![from_values(vec![Value::Bool(true), Value::Null, Value::Bool(false)])],
+            whole: None,
+            rank: None,
+            released: None,
+        }
+    }
+
+    /// Chains of 1000 operators are allowed.
+    #[test]
+    fn long_chains_do_not_overflow_the_stack() {
+        let leaf = || Box::new(Expr::Column(0));
+        let one = || Box::new(Expr::Const(Value::Int(1)));
+        type Link<'l> = &'l dyn Fn(Expr) -> Expr;
+        let links: [(Link, Expr, Value); 5] = [
+            (&|chain| Expr::Unary(UnOp::Not, Box::new(chain)), Expr::Column(0), Value::Bool(true)),
+            (&|chain| Expr::And(Box::new(chain), leaf()), Expr::Column(0), Value::Bool(true)),
+            (&|chain| Expr::Coalesce(leaf(), Box::new(chain)), Expr::Column(0), Value::Bool(true)),
+            (&|chain| Expr::If(leaf(), Box::new(chain), leaf()), Expr::Column(0), Value::Bool(true)),
+            (&|chain| Expr::Binary(BinOp::Add, Box::new(chain), one()), Expr::Const(Value::Int(0)), Value::Int(1000)),
+        ];
+        for (link, start, expected) in links {
+            let chain = (0..1000).fold(start, |chain, _| link(chain));
+            let mut kernel = Kernel::compile(&chain, &Layout::default(), Arc::new([]));
+            assert_eq!(kernel.eval(&rows()).get(0), expected);
+            assert_eq!(kernel.select(&rows()).len(), usize::from(expected == Value::Bool(true)));
+        }
     }
 }

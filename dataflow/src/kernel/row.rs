@@ -1,6 +1,7 @@
 //! Expressions that have no loop over columns: the interpreter evaluates them row by row.
 
-use super::eval::{Run, Scope};
+use super::eval::Run;
+use super::scope::Scope;
 use crate::batch::Rows;
 use crate::column::{Column, from_values};
 use crate::whole::Whole;

@@ -31,86 +31,59 @@ enum Operation {
 #[derive(Clone, Debug)]
 pub struct Shape(Operation, Vec<(Kind, bool)>);
 
+/// Functions of one argument.
+#[rustfmt::skip]
+const UNARY: [Builtin; 43] = {
+    use Builtin::*;
+    [
+        Abs, Sqrt, Ln, Log10, Exp, Sin, Cos, Tan, Floor, Ceil, Round, Min, Max, Len, Reverse, First, Last, Pop, Sort,
+        Unique, Sum, Avg, Keys, Values, Trim, Lower, Upper, Concat, ToString, ToInt, ToFloat, ToTimestamp, Seconds, Millis,
+        TypeOf, IsNull, IsInt, IsFloat, IsString, IsBool, IsArray, IsMap, Coalesce,
+    ]
+};
+
 /// All shapes of one and two operands, and of three of like kinds.
 pub fn shapes() -> Vec<Shape> {
-    use Builtin::*;
-    let kinds: Vec<Kind> = KINDS.to_vec();
     let mut shapes = Vec::new();
-    let types =
-        [Type::Bool, Type::Int, Type::Float, Type::Str, Type::Time, Type::Duration, Type::Array(Type::Int.into())];
-    let one = [UnOp::Neg, UnOp::BitNot, UnOp::Not]
-        .map(Operation::Unary)
-        .into_iter()
-        .chain([Operation::IsNull, Operation::InConstants]);
-    let one = one.chain(types.map(Operation::Convert)).chain([Operation::Inlined(1), Operation::Inlined(5)]);
-    let unary = [
-        Abs,
-        Sqrt,
-        Ln,
-        Log10,
-        Exp,
-        Sin,
-        Cos,
-        Tan,
-        Floor,
-        Ceil,
-        Round,
-        Min,
-        Max,
-        Len,
-        Reverse,
-        First,
-        Last,
-        Pop,
-        Sort,
-        Unique,
-        Sum,
-        Avg,
-        Keys,
-        Values,
-        Trim,
-        Lower,
-        Upper,
-        Concat,
-        ToString,
-        ToInt,
-        ToFloat,
-        ToTimestamp,
-        Seconds,
-        Millis,
-        TypeOf,
-        IsNull,
-        IsInt,
-        IsFloat,
-        IsString,
-        IsBool,
-        IsArray,
-        IsMap,
-        Coalesce,
-    ];
-    for operation in one.chain(unary.map(Operation::Call)) {
-        shapes.extend(kinds.iter().map(|kind| Shape(operation.clone(), vec![(*kind, false)])));
+    for operation in of_one() {
+        shapes.extend(KINDS.iter().map(|kind| Shape(operation.clone(), vec![(*kind, false)])));
     }
-    let others =
-        [Operation::And, Operation::Or, Operation::Coalesce, Operation::In, Operation::Index, Operation::Inlined(2)];
-    let calls = [Pow, Round, Min, Max, Contains, Get, Push, StartsWith, EndsWith, Split, Join, Concat, IfNull];
-    for operation in OPERATORS.map(Operation::Binary).into_iter().chain(others).chain(calls.map(Operation::Call)) {
-        for (left, right) in kinds.iter().flat_map(|left| kinds.iter().map(move |right| (*left, *right))) {
+    for operation in of_two() {
+        for (left, right) in KINDS.iter().flat_map(|left| KINDS.iter().map(move |right| (*left, *right))) {
             for constants in [(false, false), (false, true), (true, false)] {
                 shapes.push(Shape(operation.clone(), vec![(left, constants.0), (right, constants.1)]));
             }
         }
     }
-    let three =
-        [Operation::If, Operation::InRange, Operation::Call(Clamp), Operation::Call(Max), Operation::Call(Substring)];
-    for operation in three.into_iter().chain([Replace, Set].map(Operation::Call)) {
-        for (first, second) in kinds.iter().flat_map(|first| kinds.iter().map(move |second| (*first, *second))) {
+    for operation in of_three() {
+        for (first, second) in KINDS.iter().flat_map(|first| KINDS.iter().map(move |second| (*first, *second))) {
             for constant in [false, true] {
                 shapes.push(Shape(operation.clone(), vec![(first, false), (second, constant), (second, !constant)]));
             }
         }
     }
     shapes
+}
+
+fn of_one() -> impl Iterator<Item = Operation> {
+    let types =
+        [Type::Bool, Type::Int, Type::Float, Type::Str, Type::Time, Type::Duration, Type::Array(Type::Int.into())];
+    let others = [Operation::IsNull, Operation::InConstants, Operation::Inlined(1), Operation::Inlined(5)];
+    let signs = [UnOp::Neg, UnOp::BitNot, UnOp::Not].map(Operation::Unary);
+    signs.into_iter().chain(types.map(Operation::Convert)).chain(others).chain(UNARY.map(Operation::Call))
+}
+
+fn of_two() -> impl Iterator<Item = Operation> {
+    use Builtin::*;
+    let others =
+        [Operation::And, Operation::Or, Operation::Coalesce, Operation::In, Operation::Index, Operation::Inlined(2)];
+    let calls = [Pow, Round, Min, Max, Contains, Get, Push, StartsWith, EndsWith, Split, Join, Concat, IfNull];
+    OPERATORS.map(Operation::Binary).into_iter().chain(others).chain(calls.map(Operation::Call))
+}
+
+fn of_three() -> impl Iterator<Item = Operation> {
+    use Builtin::*;
+    [Operation::If, Operation::InRange].into_iter().chain([Clamp, Max, Substring, Replace, Set].map(Operation::Call))
 }
 
 impl Shape {
