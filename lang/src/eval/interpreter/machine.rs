@@ -114,6 +114,29 @@ pub(super) struct Machine<'p> {
     pub(super) limit_hit: bool,
 }
 
+/// The value of an expression that only reads the record.
+pub(super) fn read(expr: &Expr, record: &dyn Record) -> Option<Value> {
+    let time = |ns: Option<i64>| ns.map_or(Value::Null, Value::Time);
+    Some(match expr {
+        Expr::Const(value) => value.clone(),
+        Expr::Column(column) => record.column(*column),
+        Expr::Of(input, column) => record.of(*input, *column),
+        Expr::Record => record.record(),
+        Expr::EventTime => Value::Time(record.time()),
+        Expr::EventType => Value::Str(record.event_type()),
+        Expr::WindowStart => time(record.window().map(|(start, _)| start)),
+        Expr::WindowEnd => time(record.window().map(|(_, end)| end)),
+        Expr::Aggregate(call) => record.aggregate(*call),
+        Expr::Key(key) => record.key(*key),
+        Expr::Partition => record.partition(),
+        Expr::Captured(_, Capture::At(..)) => return None,
+        Expr::Captured(element, capture) => record.captured(*element, capture),
+        // A lambda is no value; the functions that take one look at the expression.
+        Expr::Lambda(..) => Value::Null,
+        _ => return None,
+    })
+}
+
 /// An empty stack for tasks of another lifetime; the allocation stays.
 fn recycled<'b>(mut tasks: Vec<Task<'_>>) -> Vec<Task<'b>> {
     tasks.clear();
@@ -210,26 +233,11 @@ impl<'p> Machine<'p> {
 
     /// The value of an expression without operands.
     pub(super) fn leaf<'a>(&'a self, expr: &'a Expr) -> Option<Cow<'a, Value>> {
-        let time = |ns: Option<i64>| ns.map_or(Value::Null, Value::Time);
-        Some(Cow::Owned(match expr {
-            Expr::Const(value) => return Some(Cow::Borrowed(value)),
-            Expr::Local(slot) => return Some(Cow::Borrowed(self.local(*slot))),
-            Expr::Column(column) => self.record.column(*column),
-            Expr::Of(input, column) => self.record.of(*input, *column),
-            Expr::Record => self.record.record(),
-            Expr::EventTime => Value::Time(self.record.time()),
-            Expr::EventType => Value::Str(self.record.event_type()),
-            Expr::WindowStart => time(self.record.window().map(|(start, _)| start)),
-            Expr::WindowEnd => time(self.record.window().map(|(_, end)| end)),
-            Expr::Aggregate(call) => self.record.aggregate(*call),
-            Expr::Key(key) => self.record.key(*key),
-            Expr::Partition => self.record.partition(),
-            Expr::Captured(_, Capture::At(..)) => return None,
-            Expr::Captured(element, capture) => self.record.captured(*element, capture),
-            // A lambda is no value; the functions that take one look at the expression.
-            Expr::Lambda(..) => Value::Null,
-            _ => return None,
-        }))
+        match expr {
+            Expr::Const(value) => Some(Cow::Borrowed(value)),
+            Expr::Local(slot) => Some(Cow::Borrowed(self.local(*slot))),
+            expr => read(expr, self.record).map(Cow::Owned),
+        }
     }
 
     fn step(&mut self, task: Task<'p>) {

@@ -10,7 +10,7 @@ mod statements;
 
 use crate::plan::{Capture, Expr, Function};
 use crate::value::{Map, Value};
-use machine::{Machine, Stacks};
+use machine::{Machine, Stacks, read};
 use std::sync::Arc;
 
 /// Nested calls of user functions in one evaluation.
@@ -106,9 +106,12 @@ impl<F: AsRef<[Function]>> Evaluator<F> {
 
     /// The expression's value on a record; null if it ran into a limit.
     pub fn eval(&mut self, expr: &Expr, record: &dyn Record) -> Value {
-        let mut machine = Machine::new(self.functions.as_ref(), record, &mut self.stacks);
         // Most items are a column or a constant.
-        let value = machine.leaf(expr).map(|leaf| leaf.into_owned()).unwrap_or_else(|| machine.run(expr));
+        if let Some(value) = read(expr, record) {
+            return value;
+        }
+        let mut machine = Machine::new(self.functions.as_ref(), record, &mut self.stacks);
+        let value = machine.run(expr);
         self.limit_hit |= machine.finish(&mut self.stacks).limit_hit;
         value
     }
