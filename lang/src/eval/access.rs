@@ -26,7 +26,7 @@ pub fn position(index: i64, len: usize) -> Option<usize> {
     (0..len).contains(&position).then_some(position as usize)
 }
 
-/// `a[i]`, `m["k"]`, `get(c, i)`
+/// `a[i]`, `m["k"]`
 pub fn index(value: &Value, index: &Value) -> Value {
     let found = match (value, index) {
         (Value::Array(items), Value::Int(index)) => position(*index, items.len()).map(|at| items[at].clone()),

@@ -25,7 +25,7 @@ pub(super) fn call(function: Builtin, args: &mut [Value]) -> Option<Value> {
         (Builtin::Sum, [Value::Array(items)]) => Some(sum(items).value()),
         (Builtin::Avg, [Value::Array(items)]) => Some(sum(items).mean()),
         (Builtin::Contains, [collection, value]) => Some(contains(value, collection)),
-        (Builtin::Get, [collection, at]) => Some(index(collection, at)),
+        (Builtin::Get, [collection @ (Value::Array(_) | Value::Map(_)), at]) => Some(index(collection, at)),
         (Builtin::Set, [collection, at, element]) => Some(set(take(collection), at, take(element))),
         (Builtin::Keys, [Value::Map(map)]) => Some(array(map.keys().cloned().map(Value::Str).collect())),
         (Builtin::Values, [Value::Map(map)]) => Some(array(map.values().cloned().collect())),

@@ -179,6 +179,7 @@ fn elements_and_entries() {
     check(Get, &[ints(&[1, 2]), int(2)], NULL);
     check(Get, &[entries.clone(), text("b")], int(1));
     check(Get, &[entries.clone(), text("c")], NULL);
+    check(Get, &[text("abc"), int(0)], NULL);
     check(Set, &[ints(&[1, 2]), int(-1), NULL], list(&[int(1), NULL]));
     check(Set, &[ints(&[1, 2]), int(2), int(3)], NULL);
     check(Set, &[entries.clone(), text("a"), int(5)], map(&[("b", int(1)), ("a", int(5))]));
