@@ -10,7 +10,7 @@
 use super::Context;
 use super::key::partition_text;
 use super::state::{Argument, Kind, Rank, States};
-use crate::batch::{Chunk, EventTypes, FiredRank, Rows, phase};
+use crate::batch::{Chunk, EventTypes, FiredRank, Released, Rows, phase};
 use crate::column::{Column, Prim, from_values};
 use crate::kernel::Kernel;
 use rarog_lang::plan::{Aggregate, AggregateFn, ColumnDef, Expr, Layout};
@@ -234,13 +234,16 @@ impl Results {
         } else {
             columns.extend([Column::Null(count), Column::Null(count)]);
         }
+        // Readers of a result still see the bounds of its window.
+        let bounds = |&(start, end): &(i64, i64)| Released { instance: 0, start, end };
+        let released = self.windowed.then(|| Arc::new(self.windows.iter().map(bounds).collect()));
         let mut rows = Rows {
             pos: Arc::new(self.pos),
             time: Arc::new(self.time),
             event: EventTypes::One(context.stream()),
             columns,
             whole: None,
-            released: None,
+            released,
             rank: Some(Arc::new(self.rank)),
         };
         let mut items = Vec::with_capacity(calls.items.len());

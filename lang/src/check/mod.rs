@@ -14,6 +14,7 @@ pub mod expression;
 mod function;
 pub mod problems;
 pub mod scope;
+mod stream;
 pub mod suggestion;
 #[cfg(test)]
 mod tests;
@@ -23,7 +24,7 @@ pub use function::item_name;
 
 use crate::ast::Item;
 use crate::diagnostic::Diagnostic;
-use crate::plan::{Connector, PLAN_VERSION, Plan};
+use crate::plan::{Connector, Plan};
 use crate::span::Span;
 use declared::Declared;
 use expression::Expressions;
@@ -39,14 +40,6 @@ pub fn check(
     mut problems: Problems,
 ) -> (Plan, Vec<Diagnostic>) {
     let declared = Declared::new(items, line, &mut problems);
-    let mut expressions = Expressions::new(&declared, cluster, problems);
-    for item in declared.items() {
-        if let Item::Stream(stream) = item {
-            expressions.report(Diagnostic::new("E0900", stream.name.span, "streams are not supported yet"));
-        }
-    }
-    let checked = expressions.finish();
-    let plan =
-        Plan { version: PLAN_VERSION, connectors: checked.connectors, functions: checked.functions, ..Plan::default() };
-    (plan, checked.problems.finish())
+    let (plan, problems) = stream::check(Expressions::new(&declared, cluster, problems));
+    (plan, problems.finish())
 }

@@ -109,6 +109,14 @@ impl Expressions<'_> {
         })
     }
 
+    /// Is it a function that can be called outside of `.aggregate`, or one that is known and refused?
+    pub fn knows_function(&self, name: &str) -> bool {
+        self.is_user_function(name)
+            || matches!(name, "event_time" | "event_type")
+            || builtin::find(name).is_some()
+            || UNSUPPORTED.contains(&name)
+    }
+
     fn aggregate_outside(&self, name: &Ident) -> Diagnostic {
         let message = format!("aggregate {} outside of .aggregate", name.name);
         let problem = Diagnostic::new("E0511", name.span, message);

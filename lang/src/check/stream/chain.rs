@@ -1,0 +1,342 @@
+//! A stream's operators, one after the other: what the records are at each place, and the nodes that they become.
+
+use super::graph::Graph;
+use super::record::{Record, RecordScope};
+use super::shape::Shape;
+use crate::ast::{Arg, Expr as AstExpr, ExprKind, Ident, Op as AstOp, Stream as AstStream};
+use crate::check::expression::{Bound, Expressions, Parameters};
+use crate::check::scope::Typed;
+use crate::check::suggestion::did_you_mean;
+use crate::diagnostic::Diagnostic;
+use crate::plan::{ClockTerm, Expr, Key, NodeId, Op, StreamId, Subscription, Window};
+use crate::span::Span;
+use crate::value::Type;
+use std::collections::HashSet;
+use std::sync::Arc;
+
+/// Where a chain stands with its window and aggregate.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Stage {
+    /// No window yet.
+    Before,
+    /// Behind a window that releases its records.
+    Windowed,
+    /// Behind the aggregate.
+    Aggregated,
+}
+
+/// A window of the chain.
+#[derive(Clone, Debug)]
+pub(super) struct OpenWindow {
+    pub node: NodeId,
+    pub bounds: Option<Window>,
+    pub keys: Vec<(Key, Type)>,
+}
+
+/// What `.partition_by` gave last.
+#[derive(Clone, Debug)]
+pub(super) struct Partition {
+    pub keys: Vec<(Key, Type)>,
+    pub word: Span,
+    pub used: bool,
+    /// Did it stand behind the window?
+    pub behind_window: bool,
+}
+
+/// A stream on its way into the plan.
+pub(super) struct Chain<'c, 'a> {
+    pub expressions: &'c mut Expressions<'a>,
+    pub graph: &'c mut Graph,
+    pub stream: StreamId,
+    pub ast: &'c AstStream,
+    pub record: Record,
+    pub stage: Stage,
+    pub window: Option<OpenWindow>,
+    pub partition: Option<Partition>,
+    /// `.watermark(out_of_order:, idle:)`
+    pub out_of_order: i64,
+    pub idle: Option<i64>,
+    pub allowed_lateness: Option<Span>,
+    /// Does the stream read an event type from outside directly?
+    pub event: Option<Arc<str>>,
+    pub subscriptions: Vec<(Ident, Subscription)>,
+    pub has_emit: bool,
+    pub has_output: bool,
+    pub processed: bool,
+    pub clock: Vec<ClockTerm>,
+    given: HashSet<Arc<str>>,
+}
+
+/// Operators of other systems that are known and refused.
+const UNSUPPORTED: [&str; 14] = [
+    "forecast",
+    "trend_aggregate",
+    "score",
+    "enrich",
+    "pattern",
+    "map",
+    "tap",
+    "collect",
+    "on_error",
+    "order_by",
+    "any",
+    "all",
+    "concurrent",
+    "subsets",
+];
+
+const OPERATORS: [&str; 22] = [
+    "from",
+    "to",
+    "where",
+    "filter",
+    "having",
+    "select",
+    "emit",
+    "partition_by",
+    "window",
+    "aggregate",
+    "distinct",
+    "limit",
+    "first",
+    "process",
+    "print",
+    "log",
+    "alert",
+    "watermark",
+    "allowed_lateness",
+    "context",
+    "within",
+    "on",
+];
+
+/// Operators that act on sequences only.
+const OF_SEQUENCES: [&str; 10] = [
+    "within",
+    "not",
+    "strict",
+    "skip_till_next",
+    "stnm",
+    "skip_till_any",
+    "stam",
+    "each",
+    "longest",
+    "max_runs",
+];
+
+/// Operators that may be given once.
+const ONCE: [&str; 5] = ["context", "watermark", "allowed_lateness", "within", "max_runs"];
+
+impl<'c, 'a> Chain<'c, 'a> {
+    /// A chain that begins with these records.
+    pub fn new(
+        expressions: &'c mut Expressions<'a>,
+        graph: &'c mut Graph,
+        stream: StreamId,
+        ast: &'c AstStream,
+        record: Record,
+        clock: Vec<ClockTerm>,
+    ) -> Self {
+        Chain {
+            expressions,
+            graph,
+            stream,
+            ast,
+            record,
+            stage: Stage::Before,
+            window: None,
+            partition: None,
+            out_of_order: 0,
+            idle: None,
+            allowed_lateness: None,
+            event: None,
+            subscriptions: Vec::new(),
+            has_emit: false,
+            has_output: false,
+            processed: false,
+            clock,
+            given: HashSet::new(),
+        }
+    }
+
+    /// All operators.
+    pub fn walk(&mut self) {
+        self.has_emit = self.ast.ops.iter().any(|op| match op {
+            AstOp::EmitAs { .. } => true,
+            AstOp::Call(name, _) => &*name.name == "emit",
+            _ => false,
+        });
+        for (index, op) in self.ast.ops.iter().enumerate() {
+            match op {
+                AstOp::EmitAs { word, ty, args } => {
+                    let word = Ident { name: "emit".into(), span: *word };
+                    self.place(&word, index);
+                    self.emit(&word, Some(ty), args);
+                }
+                AstOp::Call(name, args) => {
+                    self.place(name, index);
+                    self.operator(name, args);
+                }
+                AstOp::Not(word, _) => {
+                    let word = Ident { name: "not".into(), span: *word };
+                    self.sequence_only(&word);
+                }
+                AstOp::Then(..) => {}
+            }
+        }
+        self.end();
+    }
+
+    fn end(&mut self) {
+        if self.processed && !self.has_emit && !self.has_output {
+            let word = self.ast.name.span;
+            self.output(Op::Emit, word);
+        }
+        if let Some(partition) = self.partition.as_ref().filter(|partition| !partition.used) {
+            let problem = Diagnostic::new("W0503", partition.word, "partition_by has no effect");
+            self.expressions.report(problem.help("it acts on a window, an aggregate or a sequence behind it"));
+        }
+        self.check_lateness();
+    }
+
+    fn check_lateness(&mut self) {
+        let Some(word) = self.allowed_lateness else { return };
+        match self.window.as_ref().map(|window| &window.bounds) {
+            Some(None) => {}
+            Some(Some(Window::Time { .. })) => {
+                self.expressions.report(Diagnostic::new("E0900", word, ".allowed_lateness is not supported yet"));
+            }
+            Some(Some(Window::Session { .. })) => {
+                let message = "allowed_lateness on sessions is not supported yet";
+                self.expressions.report(Diagnostic::new("E0906", word, message).help("raise out_of_order instead"));
+            }
+            _ => {
+                let message = ".allowed_lateness needs a tumbling or sliding time window";
+                self.expressions.report(Diagnostic::new("E0508", word, message).help("add .window(10s)"));
+            }
+        }
+    }
+
+    /// E0404: between a window and its aggregate only some operators may stand.
+    fn place(&mut self, word: &Ident, index: usize) {
+        if ONCE.contains(&&*word.name) && !self.given.insert(word.name.clone()) {
+            let message = format!(".{} is given twice", word.name);
+            self.expressions.report(Diagnostic::new("E0404", word.span, message).help("leave one of them out"));
+        }
+        let between = ["where", "filter", "select", "distinct", "partition_by", "print", "log"];
+        let anywhere = ["from", "context", "watermark", "allowed_lateness", "aggregate", "window", "having"];
+        if self.stage != Stage::Windowed || between.contains(&&*word.name) || anywhere.contains(&&*word.name) {
+            return;
+        }
+        let rest = &self.ast.ops[index + 1..];
+        let aggregate = rest.iter().any(|op| matches!(op, AstOp::Call(name, _) if &*name.name == "aggregate"));
+        if aggregate && OPERATORS.contains(&&*word.name) {
+            let message = format!(".{} is not allowed here", word.name);
+            let help = "between .window and .aggregate may stand where, select, distinct, partition_by, print and log";
+            self.expressions.report(Diagnostic::new("E0404", word.span, message).help(help));
+        }
+    }
+
+    fn operator(&mut self, word: &Ident, args: &[Arg]) {
+        match &*word.name {
+            "where" | "filter" => self.filter(word, args),
+            "having" => self.having(word, args),
+            "select" => self.select(word, args),
+            "emit" => self.emit(word, None, args),
+            "partition_by" => self.partition_by(word, args),
+            "window" => self.window(word, args),
+            "aggregate" => self.aggregate(word, args),
+            "distinct" => self.distinct(word, args),
+            "limit" => self.limit(word, args),
+            "first" => self.first(word, args),
+            "process" => self.process(word, args),
+            "print" => self.print(word, args),
+            "log" => self.log(word, args),
+            "alert" => self.alert(word, args),
+            "from" => self.from(word, args),
+            "to" => self.to(word, args),
+            "watermark" => self.watermark(word, args),
+            "allowed_lateness" => self.allow_lateness(word, args),
+            "context" => self.context(word, args),
+            "on" => {
+                let problem = Diagnostic::new("E0507", word.span, ".on belongs to a join");
+                self.expressions.report(problem.help("use .where(…) for a condition"));
+            }
+            name if OF_SEQUENCES.contains(&name) => self.sequence_only(word),
+            name if UNSUPPORTED.contains(&name) => {
+                let message = format!("operator .{name} is not supported yet");
+                self.expressions.report(Diagnostic::new("E0901", word.span, message));
+            }
+            name => {
+                let problem = Diagnostic::new("E0208", word.span, format!("unknown operator .{name}"));
+                let all = || format!("the operators are {}", OPERATORS.join(", "));
+                self.expressions.report(problem.help(did_you_mean(name, OPERATORS).unwrap_or_else(all)));
+                self.forget();
+            }
+        }
+    }
+
+    /// E0401
+    fn sequence_only(&mut self, word: &Ident) {
+        let message = format!(".{} needs a sequence (->)", word.name);
+        self.expressions.report(Diagnostic::new("E0401", word.span, message).help("write A -> B before it"));
+    }
+
+    /// Nothing is known of the records any more: an operator before this place was refused, and nothing follows from it.
+    pub(super) fn forget(&mut self) {
+        let layout = self.graph.open();
+        let node = self.graph.add(Op::Emit, vec![self.record.node], layout, self.stream, self.ast.name.span);
+        self.record = Record { node, shape: Shape::unknown(), windowed: true, ..self.record.clone() };
+    }
+
+    /// Adds a node behind the last one, with the same records.
+    pub(super) fn pass(&mut self, op: Op, span: Span) {
+        let layout = self.graph.layout_of(self.record.node);
+        self.record.node = self.graph.add(op, vec![self.record.node], layout, self.stream, span);
+    }
+
+    /// Adds an output: what it puts out is the record as it is there.
+    pub(super) fn output(&mut self, op: Op, span: Span) {
+        self.has_output = true;
+        self.graph.need_whole(self.record.node);
+        self.pass(op, span);
+    }
+
+    /// The names that the records go by are gone.
+    pub(super) fn replace(&mut self, node: NodeId, shape: Shape) {
+        let mut replaced = std::mem::take(&mut self.record.replaced);
+        replaced.append(&mut self.record.names);
+        let windowed = self.record.windowed;
+        self.record = Record { node, shape, names: Vec::new(), replaced, windowed };
+    }
+
+    /// Checks an expression over the records.
+    pub(super) fn check(&mut self, expr: &AstExpr) -> Typed {
+        self.expressions.check(expr, &mut RecordScope { graph: self.graph, record: &self.record })
+    }
+
+    /// Checks a condition over the records.
+    pub(super) fn condition(&mut self, expr: &AstExpr) -> Expr {
+        self.expressions.condition(expr, &mut RecordScope { graph: self.graph, record: &self.record }).expr
+    }
+
+    /// Sorts the arguments of an operator all of whose parameters may be given by position.
+    pub(super) fn bind<'e>(&mut self, word: &Ident, names: &[&str], required: usize, args: &'e [Arg]) -> Bound<'e> {
+        let parameters = Parameters { names, positional: names.len(), required, given: 0 };
+        self.expressions.bind(word, parameters, args)
+    }
+
+    /// Sorts the arguments of an operator whose parameters are given by name.
+    pub(super) fn bind_named<'e>(&mut self, word: &Ident, names: &[&str], args: &'e [Arg]) -> Bound<'e> {
+        self.expressions.bind(word, Parameters { names, positional: 0, required: 0, given: 0 }, args)
+    }
+}
+
+/// The name that an item has if none is given: that of a field.
+pub(super) fn own_name(value: &AstExpr) -> Option<Ident> {
+    match &value.kind {
+        ExprKind::Name(name) => Some(Ident { name: name.clone(), span: value.span }),
+        ExprKind::Member(_, field) => Some(field.clone()),
+        _ => None,
+    }
+}

@@ -1,0 +1,153 @@
+//! The plan's graph while it grows: nodes, layouts, and the columns that something reads.
+//!
+//! Columns of a source or merge come to be when a name is resolved to them, so that a layout has exactly what is read.
+//! Merges ask their inputs for columns at the end, when all their readers are known.
+
+use super::shape::Shape;
+use crate::plan::{ColumnDef, Input, Layout, LayoutId, Node, NodeId, Op, StreamId};
+use crate::span::Span;
+use crate::value::Type;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// How a layout gets its columns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// When they are read; the record has more fields than these.
+    Open,
+    /// When they are read, from the inputs of this merge.
+    Merge(NodeId),
+    /// All at once.
+    Closed,
+}
+
+/// Nodes and layouts.
+#[derive(Debug, Default)]
+pub(super) struct Graph {
+    pub nodes: Vec<Node>,
+    pub layouts: Vec<Layout>,
+    kinds: Vec<Kind>,
+    pub inputs: Vec<Input>,
+    by_event: HashMap<Arc<str>, NodeId>,
+}
+
+fn count(len: usize) -> u32 {
+    u32::try_from(len).expect("a program of limited size has fewer than 2^32 parts")
+}
+
+/// A column that shows its nulls only where a literal `null` stands.
+pub(super) fn column(name: Arc<str>, ty: Type) -> ColumnDef {
+    ColumnDef { name, ty, keep_null: false, hidden: false }
+}
+
+impl Graph {
+    /// Adds a node.
+    pub fn add(&mut self, op: Op, inputs: Vec<NodeId>, layout: LayoutId, stream: StreamId, span: Span) -> NodeId {
+        self.nodes.push(Node { op, inputs, layout, stream, span });
+        count(self.nodes.len() - 1)
+    }
+
+    fn layout(&mut self, layout: Layout, kind: Kind) -> LayoutId {
+        self.layouts.push(layout);
+        self.kinds.push(kind);
+        count(self.layouts.len() - 1)
+    }
+
+    /// A layout with all its columns.
+    pub fn closed(&mut self, columns: Vec<ColumnDef>) -> LayoutId {
+        self.layout(Layout { columns, open: false }, Kind::Closed)
+    }
+
+    /// A layout whose columns come when they are read.
+    pub fn open(&mut self) -> LayoutId {
+        self.layout(Layout { columns: Vec::new(), open: true }, Kind::Open)
+    }
+
+    /// The layout of a node's records.
+    pub fn layout_of(&self, node: NodeId) -> LayoutId {
+        self.nodes[node as usize].layout
+    }
+
+    /// The node of an event type that comes from outside.
+    pub fn input(&mut self, event: &Arc<str>, stream: StreamId, span: Span) -> NodeId {
+        if let Some(node) = self.by_event.get(event) {
+            return *node;
+        }
+        let layout = self.open();
+        self.inputs.push(Input {
+            event: event.clone(),
+            declared: None,
+            time_field: None,
+            layout,
+            whole: false,
+            subscriptions: Vec::new(),
+        });
+        let node = self.add(Op::Input(count(self.inputs.len() - 1)), Vec::new(), layout, stream, span);
+        self.by_event.insert(event.clone(), node);
+        node
+    }
+
+    /// Adds a merge; its branches are completed by [`Graph::finish`].
+    pub fn merge(&mut self, op: Op, inputs: Vec<NodeId>, shape: &Shape, stream: StreamId, span: Span) -> NodeId {
+        let layout = if shape.open || inputs.iter().any(|input| self.is_open(*input)) {
+            self.layout(Layout { columns: Vec::new(), open: true }, Kind::Closed)
+        } else {
+            let columns = shape.fields.iter().map(|(name, ty)| column(name.clone(), ty.clone())).collect();
+            self.layout(Layout { columns, open: false }, Kind::Closed)
+        };
+        let node = self.add(op, inputs, layout, stream, span);
+        self.kinds[layout as usize] = Kind::Merge(node);
+        node
+    }
+
+    fn is_open(&self, node: NodeId) -> bool {
+        self.layouts[self.layout_of(node) as usize].open
+    }
+
+    /// The column of a field of a node's records, which comes to be if it is not there; `None`: there is no such field.
+    pub fn column(&mut self, node: NodeId, name: &Arc<str>, ty: &Type) -> Option<u32> {
+        let id = self.layout_of(node) as usize;
+        let layout = &mut self.layouts[id];
+        // The last one of a name: hidden ones come behind those that replace them.
+        if let Some(place) = layout.columns.iter().position(|column| column.name == *name) {
+            return Some(count(place));
+        }
+        if self.kinds[id] == Kind::Closed {
+            return None;
+        }
+        layout.columns.push(column(name.clone(), ty.clone()));
+        Some(count(layout.columns.len() - 1))
+    }
+
+    /// Says that a node's records are needed as they came.
+    pub fn need_whole(&mut self, node: NodeId) {
+        let mut nodes = vec![node];
+        let mut seen = vec![false; self.nodes.len()];
+        while let Some(node) = nodes.pop() {
+            if !self.is_open(node) || std::mem::replace(&mut seen[node as usize], true) {
+                continue;
+            }
+            let node = &self.nodes[node as usize];
+            match node.op {
+                Op::Input(input) => self.inputs[input as usize].whole = true,
+                Op::Process { .. } => {}
+                _ => nodes.extend(&node.inputs),
+            }
+        }
+    }
+
+    /// Gives merges the columns of their inputs; readers stand behind what they read, so one way back is enough.
+    pub fn finish(&mut self) {
+        for node in (0..count(self.nodes.len())).rev() {
+            let columns = self.layouts[self.layout_of(node) as usize].columns.clone();
+            let inputs = self.nodes[node as usize].inputs.clone();
+            let Op::Merge(branches) = &self.nodes[node as usize].op else { continue };
+            let mut branches = branches.clone();
+            for branch in &mut branches {
+                let input = inputs[branch.input as usize];
+                branch.columns = columns.iter().map(|def| self.column(input, &def.name, &def.ty)).collect();
+            }
+            self.nodes[node as usize].op = Op::Merge(branches);
+        }
+    }
+}

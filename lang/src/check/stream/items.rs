@@ -1,0 +1,123 @@
+//! Operators that make new records or keys: select, emit, process, partition_by.
+
+use super::chain::{Chain, OpenWindow, Partition, Stage, own_name};
+use super::graph::column;
+use super::record::RecordScope;
+use super::shape::Shape;
+use crate::ast::{Arg, ExprKind, Ident};
+use crate::diagnostic::Diagnostic;
+use crate::plan::{ColumnDef, Expr, Key, Op};
+use crate::value::Type;
+use std::sync::Arc;
+
+/// An item of a new record.
+pub(super) struct Item<'i> {
+    pub name: Ident,
+    pub arg: &'i Arg,
+}
+
+impl Chain<'_, '_> {
+    /// Items with their names: E0304 without one, E0217 for one that is there already.
+    pub(super) fn named_items<'i>(&mut self, args: &'i [Arg], default: impl Fn(&Arg) -> Option<Ident>) -> Vec<Item<'i>> {
+        let mut items: Vec<Item> = Vec::new();
+        for arg in args {
+            let Some(name) = arg.name.clone().or_else(|| own_name(&arg.value)).or_else(|| default(arg)) else {
+                let problem = Diagnostic::new("E0304", arg.value.span, "name this item");
+                self.expressions.report(problem.help("write `name: …`"));
+                items.push(Item { name: Ident { name: "".into(), span: arg.value.span }, arg });
+                continue;
+            };
+            if items.iter().any(|item| item.name.name == name.name) {
+                let message = format!("field {} is given twice", name.name);
+                self.expressions.report(Diagnostic::new("E0217", name.span, message).help("give one of them another name"));
+            }
+            items.push(Item { name, arg });
+        }
+        items
+    }
+
+    /// Adds a projection to these items. `event` is the new event type.
+    fn project(&mut self, word: &Ident, args: &[Arg], event: Option<Arc<str>>) {
+        let mut columns: Vec<ColumnDef> = Vec::new();
+        let mut exprs: Vec<Expr> = Vec::new();
+        let mut shape = Shape::default();
+        for Item { name, arg } in self.named_items(args, |_| None) {
+            let typed = self.check(&arg.value);
+            shape.fields.insert(name.name.clone(), typed.ty.clone());
+            let keep_null = arg.value.kind == ExprKind::Null;
+            columns.push(ColumnDef { keep_null, ..column(name.name, typed.ty) });
+            exprs.push(typed.expr);
+        }
+        self.keep_window_keys(&mut columns, &mut exprs);
+        let layout = self.graph.closed(columns);
+        let inputs = vec![self.record.node];
+        let node = self.graph.add(Op::Project { items: exprs, event }, inputs, layout, self.stream, word.span);
+        self.replace(node, shape);
+    }
+
+    /// The keys of a window go along, hidden, to the aggregate that will show them.
+    fn keep_window_keys(&mut self, columns: &mut Vec<ColumnDef>, exprs: &mut Vec<Expr>) {
+        if self.stage != Stage::Windowed {
+            return;
+        }
+        let Some(OpenWindow { keys, .. }) = &mut self.window else { return };
+        for (key, ty) in keys {
+            let place = u32::try_from(columns.len()).unwrap_or(u32::MAX);
+            // A hidden column has a name that no program can write.
+            let name = format!("{} ", key.name).into();
+            columns.push(ColumnDef { hidden: true, ..column(name, ty.clone()) });
+            exprs.push(std::mem::replace(&mut key.value, Expr::Column(place)));
+        }
+    }
+
+    pub(super) fn select(&mut self, word: &Ident, args: &[Arg]) {
+        self.project(word, args, None);
+    }
+
+    pub(super) fn emit(&mut self, word: &Ident, ty: Option<&Ident>, args: &[Arg]) {
+        let items: Vec<Arg> = args.iter().filter(|arg| !self.is_context(arg)).cloned().collect();
+        let event = ty.map_or(&self.ast.name.name, |ty| &ty.name).clone();
+        self.project(word, &items, Some(event));
+        self.has_output = true;
+        self.pass(Op::Emit, word.span);
+    }
+
+    /// `emit(context: c)` with a declared context is a hint.
+    fn is_context(&self, arg: &Arg) -> bool {
+        let named = arg.name.as_ref().is_some_and(|name| &*name.name == "context");
+        named && matches!(&arg.value.kind, ExprKind::Name(name) if self.expressions.declared().is_context(name))
+    }
+
+    pub(super) fn process(&mut self, word: &Ident, args: &[Arg]) {
+        self.processed = true;
+        let bound = self.bind(word, &["function"], 1, args);
+        let call = bound.args[0].and_then(|arg| {
+            let mut scope = RecordScope { graph: self.graph, record: &self.record };
+            self.expressions.process_call(&arg.value, &mut scope)
+        });
+        let (function, args) = call.unwrap_or_default();
+        let layout = self.graph.open();
+        let node =
+            self.graph.add(Op::Process { function, args }, vec![self.record.node], layout, self.stream, word.span);
+        self.replace(node, Shape::unknown());
+    }
+
+    pub(super) fn partition_by(&mut self, word: &Ident, args: &[Arg]) {
+        if args.is_empty() {
+            let problem = Diagnostic::new("E0303", word.span, "partition_by takes at least 1 argument, found 0");
+            self.expressions.report(problem.help("say by which field: .partition_by(sensor_id)"));
+        }
+        let mut keys: Vec<(Key, Type)> = Vec::new();
+        for Item { name, arg } in self.named_items(args, |_| None) {
+            let typed = self.check(&arg.value);
+            let ty = super::aggregate::key_type(&typed.ty);
+            keys.push((Key { name: name.name, value: typed.expr }, ty));
+        }
+        let behind_window = self.stage == Stage::Windowed;
+        self.partition = Some(Partition { keys, word: word.span, used: self.stage == Stage::Aggregated, behind_window });
+        if self.stage == Stage::Aggregated {
+            let problem = Diagnostic::new("W0503", word.span, "partition_by has no effect");
+            self.expressions.report(problem.help("it acts on a window, an aggregate or a sequence behind it"));
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! The scope of a stream's records: fields, the names that the record goes by, the bounds of its window.
+
+use super::graph::Graph;
+use super::shape::Shape;
+use crate::ast::{Arg, Expr as AstExpr, Ident};
+use crate::check::expression::Expressions;
+use crate::check::scope::{Found, Object, Scope, Typed};
+use crate::check::suggestion::did_you_mean;
+use crate::check::types;
+use crate::diagnostic::Diagnostic;
+use crate::plan::{Expr, NodeId};
+use crate::span::Span;
+use crate::value::Type;
+use std::sync::Arc;
+
+/// What is known of the records at one place of a stream.
+#[derive(Clone, Debug)]
+pub(super) struct Record {
+    /// The node that gives them.
+    pub node: NodeId,
+    /// Their fields.
+    pub shape: Shape,
+    /// Names that they go by: alias, source, event type.
+    pub names: Vec<Arc<str>>,
+    /// Names that they went by before they were replaced.
+    pub replaced: Vec<Arc<str>>,
+    /// Are there `window_start` and `window_end`?
+    pub windowed: bool,
+}
+
+/// The scope of these records.
+pub(super) struct RecordScope<'s> {
+    pub graph: &'s mut Graph,
+    pub record: &'s Record,
+}
+
+impl RecordScope<'_> {
+    fn field(&mut self, name: &Arc<str>) -> Option<Typed> {
+        let ty = self.record.shape.fields.get(name)?.clone();
+        self.column(name, ty)
+    }
+
+    fn column(&mut self, name: &Arc<str>, ty: Type) -> Option<Typed> {
+        let column = self.graph.column(self.record.node, name, &ty)?;
+        Some(Typed { expr: Expr::Column(column), ty })
+    }
+
+    fn open(&mut self, name: &Arc<str>) -> Option<Typed> {
+        if self.record.shape.open { self.column(name, Type::Any) } else { None }
+    }
+}
+
+/// The bounds of a window.
+pub(super) fn window_bound(name: &str) -> Option<Typed> {
+    match name {
+        "window_start" => Some(Typed { expr: Expr::WindowStart, ty: Type::Time }),
+        "window_end" => Some(Typed { expr: Expr::WindowEnd, ty: Type::Time }),
+        _ => None,
+    }
+}
+
+impl Scope for RecordScope<'_> {
+    fn name(&mut self, name: &Ident, expressions: &mut Expressions) -> Found {
+        if let Some(place) = self.record.names.iter().position(|known| *known == name.name) {
+            return Found::Object(Object(u32::try_from(place).unwrap_or(u32::MAX)));
+        }
+        if let Some(field) = self.field(&name.name) {
+            return Found::Value(field);
+        }
+        if let Some(bound) = window_bound(&name.name).filter(|_| self.record.windowed) {
+            return Found::Value(bound);
+        }
+        if self.record.replaced.contains(&name.name) && !self.record.shape.open {
+            let message = format!("{} is not visible here: the record was replaced before", name.name);
+            let help = format!("take what you need of it along: .select(x: {}.x)", name.name);
+            expressions.report(Diagnostic::new("E0214", name.span, message).help(help));
+            return Found::Refused;
+        }
+        Found::Unknown
+    }
+
+    fn open_field(&mut self, name: &Ident, _: &mut Expressions) -> Found {
+        self.open(&name.name).map_or(Found::Unknown, Found::Value)
+    }
+
+    fn object(&mut self, object: Object, _: Span, _: &mut Expressions) -> Typed {
+        let name = self.record.names[object.0 as usize].clone();
+        if let Some(field) = self.field(&name) {
+            return field;
+        }
+        self.graph.need_whole(self.record.node);
+        let shape = &self.record.shape;
+        let ty = match shape.open {
+            true => types::open_map(),
+            false => {
+                let fields = shape.fields.iter().map(|(name, ty)| (name.clone(), ty.clone())).collect();
+                Type::Record(name, Arc::new(fields))
+            }
+        };
+        Typed { expr: Expr::Record, ty }
+    }
+
+    fn member(&mut self, object: Object, name: &Ident, expressions: &mut Expressions) -> Found {
+        if let Some(field) = self.field(&name.name).or_else(|| self.open(&name.name)) {
+            return Found::Value(field);
+        }
+        let of = &self.record.names[object.0 as usize];
+        let known: Vec<Arc<str>> = self.record.shape.fields.keys().cloned().collect();
+        let problem = Diagnostic::new("E0206", name.span, format!("{of} has no field {}", name.name));
+        expressions.report(match did_you_mean(&name.name, known.iter().map(|name| &**name)) {
+            Some(help) => problem.help(help),
+            None => problem.help("declare it in the event"),
+        });
+        Found::Refused
+    }
+
+    fn index(&mut self, _: Object, _: &AstExpr, _: &mut Expressions) -> Found {
+        Found::Unknown
+    }
+
+    fn call(&mut self, _: &Ident, _: &[Arg], _: Span, _: &mut Expressions) -> Option<Found> {
+        None
+    }
+
+    fn has_record(&self) -> bool {
+        true
+    }
+
+    fn names(&self) -> Vec<Arc<str>> {
+        let bounds = ["window_start", "window_end"].into_iter().filter(|_| self.record.windowed).map(Arc::from);
+        self.record.shape.fields.keys().chain(&self.record.names).cloned().chain(bounds).collect()
+    }
+}

@@ -1,0 +1,195 @@
+//! Where a stream's records come from: an event type, another stream, a merge, a timer.
+
+use super::graph::Graph;
+use super::record::{Record, RecordScope};
+use super::shape::Shape;
+use super::{Known, Streams};
+use crate::ast::{Arg, Expr as AstExpr, Ident, Input, Source, Step, StepTarget, Stream as AstStream};
+use crate::check::declared::Named;
+use crate::check::expression::{Expressions, Parameters};
+use crate::diagnostic::Diagnostic;
+use crate::plan::{Branch, ClockTerm, Expr, NodeId, Op, StreamId};
+use crate::span::Span;
+use crate::value::Type;
+use std::sync::Arc;
+
+/// What a name gives to those who read it.
+#[derive(Clone, Debug)]
+pub(super) struct Reading {
+    pub node: NodeId,
+    pub shape: Shape,
+    /// Names that its records go by besides an alias.
+    pub names: Vec<Arc<str>>,
+    pub clock: Vec<ClockTerm>,
+    /// Is it an event type from outside?
+    pub event: Option<Arc<str>>,
+}
+
+impl Reading {
+    pub fn record(&self, more: impl IntoIterator<Item = Arc<str>>) -> Record {
+        let mut names: Vec<Arc<str>> = more.into_iter().collect();
+        names.extend(self.names.iter().cloned());
+        Record { node: self.node, shape: self.shape.clone(), names, replaced: Vec::new(), windowed: false }
+    }
+}
+
+/// The longest delay of each input on two ways.
+pub(super) fn join_clocks(mut terms: Vec<ClockTerm>, more: &[ClockTerm]) -> Vec<ClockTerm> {
+    for term in more {
+        match terms.iter_mut().find(|known| known.input == term.input) {
+            Some(known) => known.delay = known.delay.max(term.delay),
+            None => terms.push(term.clone()),
+        }
+    }
+    terms
+}
+
+/// Is a step no more than a name, perhaps with an alias and conditions?
+pub(super) fn is_plain(step: &Step) -> bool {
+    let named = matches!(step.target, StepTarget::Name(_));
+    named && !step.negated && !step.all && step.quantifier.is_none() && step.monotone.is_empty() && step.within.is_none()
+}
+
+impl<'a> Streams<'_, 'a> {
+    /// What a name stands for as a source.
+    pub(super) fn reading(&mut self, name: &Ident, stream: StreamId) -> Reading {
+        if let Some(Known { node, shape, names, clock }) = self.known.get(&name.name) {
+            let (node, shape, names, clock) = (*node, shape.clone(), names.clone(), clock.clone());
+            return Reading { node, shape, names, clock, event: None };
+        }
+        if matches!(self.expressions.declared().named(&name.name), Some(Named::Stream | Named::Pattern)) {
+            // A stream of a circle, or a pattern in a wrong place: reported, and nothing follows from it.
+            let layout = self.graph.open();
+            let node = self.graph.add(Op::Emit, Vec::new(), layout, stream, name.span);
+            let names = vec![name.name.clone()];
+            return Reading { node, shape: Shape::unknown(), names, clock: Vec::new(), event: None };
+        }
+        if self.expressions.declared().event(&name.name).is_none() && self.undeclared.insert(name.name.clone()) {
+            let message = format!("event {} is not declared; its fields are not checked", name.name);
+            let problem = Diagnostic::new("W0201", name.span, message);
+            self.expressions.report(problem.help(format!("declare it: event {}: …", name.name)));
+        }
+        let node = self.graph.input(&name.name, stream, name.span);
+        let Op::Input(input) = self.graph.nodes[node as usize].op else { unreachable!("an event type is an input") };
+        Reading {
+            node,
+            shape: Shape::of_event(&name.name, self.expressions.declared()),
+            names: vec![name.name.clone()],
+            clock: vec![ClockTerm { input: Some(input), delay: 0 }],
+            event: Some(name.name.clone()),
+        }
+    }
+
+    /// The records that a plain stream begins with.
+    pub(super) fn begin(&mut self, ast: &AstStream, stream: StreamId) -> (Record, Vec<ClockTerm>, Option<Arc<str>>) {
+        match &ast.source {
+            Source::Step(step) => {
+                let StepTarget::Name(name) = &step.target else { return self.nothing(stream, step.span) };
+                let reading = self.reading(name, stream);
+                let record = reading.record(step.alias.iter().map(|alias| alias.name.clone()));
+                (record, reading.clock, reading.event)
+            }
+            Source::Merge(word, inputs) => {
+                let (record, clock) = self.merge(*word, inputs, stream);
+                (record, clock, None)
+            }
+            Source::Timer(word, args) => {
+                let record = self.timer(ast, *word, args, stream);
+                (record, vec![ClockTerm { input: None, delay: 0 }], None)
+            }
+            Source::Unsupported(word) => {
+                let message = format!("source {} is not supported yet", word.name);
+                self.expressions.report(Diagnostic::new("E0901", word.span, message));
+                self.nothing(stream, word.span)
+            }
+            _ => self.nothing(stream, ast.name.span),
+        }
+    }
+
+    /// Records of which nothing is known, for what was refused.
+    pub(super) fn nothing(&mut self, stream: StreamId, span: Span) -> (Record, Vec<ClockTerm>, Option<Arc<str>>) {
+        let layout = self.graph.open();
+        let node = self.graph.add(Op::Emit, Vec::new(), layout, stream, span);
+        let record =
+            Record { node, shape: Shape::unknown(), names: Vec::new(), replaced: Vec::new(), windowed: true };
+        (record, Vec::new(), None)
+    }
+
+    fn merge(&mut self, word: Span, inputs: &[Input], stream: StreamId) -> (Record, Vec<ClockTerm>) {
+        self.refuse_doubles(inputs);
+        let mut nodes: Vec<NodeId> = Vec::new();
+        let mut branches = Vec::new();
+        let mut shape: Option<Shape> = None;
+        let mut clock = Vec::new();
+        for input in inputs {
+            for (word, _) in &input.on {
+                let problem = Diagnostic::new("E0507", *word, ".on belongs to a join");
+                self.expressions.report(problem.help("use .where(…) for a condition"));
+            }
+            let reading = self.reading(&input.source, stream);
+            let own = input.name.iter().chain(&input.alias).map(|name| name.name.clone());
+            let record = reading.record(own);
+            let condition = conditions(&mut self.expressions, &mut self.graph, &record, &input.conditions);
+            let port = nodes.iter().position(|node| *node == reading.node).unwrap_or_else(|| {
+                nodes.push(reading.node);
+                nodes.len() - 1
+            });
+            let input = u32::try_from(port).unwrap_or(u32::MAX);
+            branches.push(Branch { input, condition, columns: Vec::new() });
+            shape = Some(shape.map_or(reading.shape.clone(), |shape| shape.union(&reading.shape)));
+            clock = join_clocks(clock, &reading.clock);
+        }
+        let shape = shape.unwrap_or_default();
+        let node = self.graph.merge(Op::Merge(branches), nodes, &shape, stream, word);
+        (Record { node, shape, names: Vec::new(), replaced: Vec::new(), windowed: false }, clock)
+    }
+
+    /// E0213
+    pub(super) fn refuse_doubles(&mut self, inputs: &[Input]) {
+        let mut seen: Vec<&Arc<str>> = Vec::new();
+        for name in inputs.iter().flat_map(|input| input.name.iter().chain(&input.alias)) {
+            if seen.contains(&&name.name) {
+                let problem = Diagnostic::new("E0213", name.span, format!("{} is used twice", name.name));
+                self.expressions.report(problem.help("give one of them another name"));
+            }
+            seen.push(&name.name);
+        }
+    }
+
+    fn timer(&mut self, ast: &AstStream, word: Span, args: &[Arg], stream: StreamId) -> Record {
+        let callee = Ident { name: "timer".into(), span: word };
+        let names = ["interval", "initial_delay"];
+        let parameters = Parameters { names: &names, positional: 1, required: 1, given: 0 };
+        let bound = self.expressions.bind(&callee, parameters, args);
+        let interval = bound.args[0].and_then(|arg| self.expressions.positive_duration("timer", &arg.value));
+        let interval = interval.unwrap_or(1);
+        let initial_delay = match bound.args[1] {
+            Some(arg) => self.expressions.duration_or_zero("initial_delay", &arg.value).unwrap_or(0),
+            None => interval,
+        };
+        let fields: [(Arc<str>, Type); 2] = [("timestamp".into(), Type::Int), ("tick".into(), Type::Int)];
+        let columns = fields.iter().map(|(name, ty)| super::graph::column(name.clone(), ty.clone())).collect();
+        let layout = self.graph.closed(columns);
+        let event = format!("Timer_{}", ast.name.name).into();
+        let node = self.graph.add(Op::Timer { interval, initial_delay, event }, Vec::new(), layout, stream, word);
+        Record { node, shape: Shape::of(fields), names: Vec::new(), replaced: Vec::new(), windowed: false }
+    }
+}
+
+/// All conditions of an input, joined by `and`.
+pub(super) fn conditions(
+    expressions: &mut Expressions,
+    graph: &mut Graph,
+    record: &Record,
+    conditions: &[AstExpr],
+) -> Option<Expr> {
+    let mut all: Option<Expr> = None;
+    for condition in conditions {
+        let next = expressions.condition(condition, &mut RecordScope { graph, record }).expr;
+        all = Some(match all {
+            Some(before) => Expr::And(Box::new(before), Box::new(next)),
+            None => next,
+        });
+    }
+    all
+}

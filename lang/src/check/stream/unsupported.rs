@@ -1,0 +1,42 @@
+//! Sources that the language has and this build does not run yet: sequences and patterns, joins, late records.
+
+use super::{Known, Streams, has_arrow, near, sources};
+use crate::ast::{Source, Stream as AstStream};
+use crate::diagnostic::Diagnostic;
+use crate::plan::StreamId;
+use crate::span::Span;
+
+impl<'a> Streams<'_, 'a> {
+    /// E0900 for a stream that cannot run yet; nothing is known of its records.
+    pub(super) fn refuse_unsupported(&mut self, ast: &AstStream, stream: StreamId) -> bool {
+        let Some((what, span)) = self.unsupported(ast) else { return false };
+        self.expressions.report(Diagnostic::new("E0900", span, format!("{what} is not supported yet")));
+        let (record, clock, _) = self.nothing(stream, ast.name.span);
+        let names = vec![ast.name.name.clone()];
+        let known = Known { node: record.node, shape: record.shape, names, clock };
+        self.known.entry(ast.name.name.clone()).or_insert(known);
+        self.streams[stream as usize].node = record.node;
+        self.streams[stream as usize].used = true;
+        true
+    }
+
+    fn unsupported(&mut self, ast: &AstStream) -> Option<(&'static str, Span)> {
+        match &ast.source {
+            Source::Join(_, word, _) => Some(("join", *word)),
+            Source::Late(word, name) => {
+                if !self.expressions.declared().is_stream(&name.name) {
+                    let known = self.expressions.declared().names_of_streams();
+                    let problem = Diagnostic::new("E0202", name.span, format!("unknown stream {}", name.name));
+                    let help = near(&name.name, &known).unwrap_or_else(|| "name a stream with a window".into());
+                    self.expressions.report(problem.help(help));
+                }
+                Some(("late", *word))
+            }
+            Source::Sequence(word, _) => Some(("sequence", *word)),
+            Source::Pattern(pattern) => Some(("a pattern", pattern.span)),
+            Source::Step(step) if !sources::is_plain(step) || self.is_pattern(step) => Some(("a sequence", step.span)),
+            Source::Step(step) if has_arrow(ast) => Some(("a sequence", step.span)),
+            _ => None,
+        }
+    }
+}
