@@ -229,6 +229,7 @@ pub fn operator(plan: &Plan, node: &Node) -> String {
             let event = event.as_ref().map_or(String::new(), |event| format!(" as {event}"));
             format!(".select({}){event}", items(&names, exprs))
         }
+        Op::Retype(event) => format!("as {event}"),
         Op::Window { window: bounds, key, aggregate, .. } => {
             let aggregate = aggregate.as_ref().map_or(String::new(), |aggregate| of_aggregate(aggregate, key));
             format!("{}.window({}) {aggregate}", keys(&names, key), window(bounds)).trim_end().to_string()

@@ -178,6 +178,8 @@ pub enum Op {
         /// New event type.
         event: Option<Arc<str>>,
     },
+    /// Readers of a stream see its name as the event type.
+    Retype(Arc<str>),
     /// A window whose aggregate, if any, is computed in the same node.
     Window {
         /// Bounds.

@@ -62,10 +62,7 @@ impl Results {
         let Some(encoder) = &self.encoders[output.node as usize] else { return };
         match self.format {
             Output::None => {}
-            Output::Jsonl => {
-                encoder.jsonl(&mut self.buffer, &output.rows, row);
-                self.buffer.push(b'\n');
-            }
+            Output::Jsonl => encoder.jsonl(&mut self.buffer, &output.rows, row),
             Output::Pretty => pretty(&mut self.buffer, encoder, &output.rows, row),
         }
         if self.buffer.len() >= WRITE_BYTES {

@@ -23,6 +23,7 @@ mod print;
 mod process;
 mod project;
 mod result;
+mod retype;
 mod session_window;
 mod state;
 mod time_release;
@@ -133,6 +134,7 @@ pub fn build(context: &Context) -> Result<Box<dyn Operator>, String> {
         }
         Op::Filter(condition) => Box::new(filter::Filter::new(condition, context)),
         Op::Project { items, event } => Box::new(project::Project::new(items, event.clone(), context)),
+        Op::Retype(event) => Box::new(retype::Retype::new(event.clone())),
         Op::Window { window, key, aggregate, .. } => build_window(window, key, aggregate.as_ref(), context),
         Op::AggregateReleased { key, aggregate } => {
             Box::new(aggregate_released::AggregateReleased::new(key, aggregate, context))

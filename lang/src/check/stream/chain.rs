@@ -303,11 +303,11 @@ impl<'c, 'a> Chain<'c, 'a> {
     }
 
     /// The names that the records go by are gone.
-    pub(super) fn replace(&mut self, node: NodeId, shape: Shape) {
+    pub(super) fn replace(&mut self, node: NodeId, shape: Shape, event: Option<Arc<str>>) {
         let mut replaced = std::mem::take(&mut self.record.replaced);
         replaced.append(&mut self.record.names);
         let windowed = self.record.windowed;
-        self.record = Record { node, shape, names: Vec::new(), replaced, windowed };
+        self.record = Record { node, shape, names: Vec::new(), replaced, windowed, event };
     }
 
     /// Checks an expression over the records.

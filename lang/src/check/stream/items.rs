@@ -51,8 +51,9 @@ impl Chain<'_, '_> {
         self.keep_window_keys(&mut columns, &mut exprs);
         let layout = self.graph.closed(columns);
         let inputs = vec![self.record.node];
+        let ty = event.clone().or_else(|| self.record.event.clone());
         let node = self.graph.add(Op::Project { items: exprs, event }, inputs, layout, self.stream, word.span);
-        self.replace(node, shape);
+        self.replace(node, shape, ty);
     }
 
     /// The keys of a window go along, hidden, to the aggregate that will show them.
@@ -99,7 +100,7 @@ impl Chain<'_, '_> {
         let layout = self.graph.open();
         let node =
             self.graph.add(Op::Process { function, args }, vec![self.record.node], layout, self.stream, word.span);
-        self.replace(node, Shape::unknown());
+        self.replace(node, Shape::unknown(), Some(self.ast.name.name.clone()));
     }
 
     pub(super) fn partition_by(&mut self, word: &Ident, args: &[Arg]) {

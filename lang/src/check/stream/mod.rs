@@ -40,6 +40,8 @@ struct Known {
     /// Its own name, and below a chain of mere filters the names of what it reads.
     names: Vec<Arc<str>>,
     clock: Vec<ClockTerm>,
+    /// Have its records its own name as event type already?
+    typed: bool,
 }
 
 /// All streams of a program on their way into a plan.
@@ -168,7 +170,8 @@ impl<'s, 'a> Streams<'s, 'a> {
         stream.node = record.node;
         stream.clock = clock.clone();
         stream.used = has_output;
-        let known = Known { node: record.node, shape: record.shape, names, clock };
+        let typed = record.event.as_ref() == Some(&ast.name.name);
+        let known = Known { node: record.node, shape: record.shape, names, clock, typed };
         self.known.entry(ast.name.name.clone()).or_insert(known);
     }
 

@@ -26,6 +26,8 @@ pub(super) struct Record {
     pub replaced: Vec<Arc<str>>,
     /// Are there `window_start` and `window_end`?
     pub windowed: bool,
+    /// Their event type, if it is the same for all.
+    pub event: Option<Arc<str>>,
 }
 
 /// The scope of these records.

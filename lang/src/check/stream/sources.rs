@@ -29,7 +29,7 @@ impl Reading {
     pub fn record(&self, more: impl IntoIterator<Item = Arc<str>>) -> Record {
         let mut names: Vec<Arc<str>> = more.into_iter().collect();
         names.extend(self.names.iter().cloned());
-        Record { node: self.node, shape: self.shape.clone(), names, replaced: Vec::new(), windowed: false }
+        Record { node: self.node, shape: self.shape.clone(), names, replaced: Vec::new(), windowed: false, event: None }
     }
 }
 
@@ -53,8 +53,15 @@ pub(super) fn is_plain(step: &Step) -> bool {
 impl<'a> Streams<'_, 'a> {
     /// What a name stands for as a source.
     pub(super) fn reading(&mut self, name: &Ident, stream: StreamId) -> Reading {
-        if let Some(Known { node, shape, names, clock }) = self.known.get(&name.name) {
-            let (node, shape, names, clock) = (*node, shape.clone(), names.clone(), clock.clone());
+        if let Some(known) = self.known.get_mut(&name.name) {
+            if !known.typed {
+                let layout = self.graph.layout_of(known.node);
+                let of = self.graph.nodes[known.node as usize].stream;
+                let retype = Op::Retype(name.name.clone());
+                known.node = self.graph.add(retype, vec![known.node], layout, of, name.span);
+                known.typed = true;
+            }
+            let Known { node, shape, names, clock, .. } = known.clone();
             return Reading { node, shape, names, clock, event: None };
         }
         if matches!(self.expressions.declared().named(&name.name), Some(Named::Stream | Named::Pattern)) {
@@ -111,7 +118,7 @@ impl<'a> Streams<'_, 'a> {
         let layout = self.graph.open();
         let node = self.graph.add(Op::Emit, Vec::new(), layout, stream, span);
         let record =
-            Record { node, shape: Shape::unknown(), names: Vec::new(), replaced: Vec::new(), windowed: true };
+            Record { node, shape: Shape::unknown(), names: Vec::new(), replaced: Vec::new(), windowed: true, event: None };
         (record, Vec::new(), None)
     }
 
@@ -141,7 +148,7 @@ impl<'a> Streams<'_, 'a> {
         }
         let shape = shape.unwrap_or_default();
         let node = self.graph.merge(Op::Merge(branches), nodes, &shape, stream, word);
-        (Record { node, shape, names: Vec::new(), replaced: Vec::new(), windowed: false }, clock)
+        (Record { node, shape, names: Vec::new(), replaced: Vec::new(), windowed: false, event: None }, clock)
     }
 
     /// E0213
@@ -172,7 +179,7 @@ impl<'a> Streams<'_, 'a> {
         let layout = self.graph.closed(columns);
         let event = format!("Timer_{}", ast.name.name).into();
         let node = self.graph.add(Op::Timer { interval, initial_delay, event }, Vec::new(), layout, stream, word);
-        Record { node, shape: Shape::of(fields), names: Vec::new(), replaced: Vec::new(), windowed: false }
+        Record { node, shape: Shape::of(fields), names: Vec::new(), replaced: Vec::new(), windowed: false, event: None }
     }
 }
 

@@ -13,7 +13,7 @@ impl<'a> Streams<'_, 'a> {
         self.expressions.report(Diagnostic::new("E0900", span, format!("{what} is not supported yet")));
         let (record, clock, _) = self.nothing(stream, ast.name.span);
         let names = vec![ast.name.name.clone()];
-        let known = Known { node: record.node, shape: record.shape, names, clock };
+        let known = Known { node: record.node, shape: record.shape, names, clock, typed: true };
         self.known.entry(ast.name.name.clone()).or_insert(known);
         self.streams[stream as usize].node = record.node;
         self.streams[stream as usize].used = true;

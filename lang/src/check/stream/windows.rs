@@ -114,7 +114,8 @@ impl Chain<'_, '_> {
                 Some(Window::Count { size: records.unsigned_abs(), slide: slide.0.unsigned_abs() })
             }
             _ => {
-                self.expressions.misfit("window", "a positive duration or a positive integer", help, size.span);
+                let problem = Diagnostic::new("E0502", size.span, "the window size must be a duration or an integer");
+                self.expressions.report(problem.help(help));
                 None
             }
         }
@@ -150,8 +151,13 @@ impl Chain<'_, '_> {
                 None
             }
             Value::Duration(ns) => self.positive(ns, value.span),
+            _ if name == "sliding" => {
+                self.bad_slide(value.span, "must be a duration, as the size is");
+                None
+            }
             _ => {
-                self.expressions.misfit(name, what, help, value.span);
+                let problem = Diagnostic::new("E0502", value.span, format!("{name} must be a duration"));
+                self.expressions.report(problem.help(help));
                 None
             }
         }
@@ -166,7 +172,7 @@ impl Chain<'_, '_> {
             }
             Value::Int(records) => Some(records),
             _ => {
-                self.expressions.misfit(name, what, help, value.span);
+                self.bad_slide(value.span, "must be a number of records, as the size is");
                 None
             }
         }
@@ -221,7 +227,7 @@ impl Chain<'_, '_> {
         let (columns, items): (Vec<ColumnDef>, Vec<Expr>) = columns.into_iter().unzip();
         self.add_aggregate(word, Aggregate { calls, items }, keys.into_iter().map(|(key, _)| key).collect(), columns);
         let node = self.record.node;
-        self.replace(node, shape);
+        self.replace(node, shape, Some(self.ast.name.name.clone()));
         self.stage = Stage::Aggregated;
     }
 
