@@ -96,7 +96,8 @@ impl<'s> AggregateScope<'s> {
             return Found::Value(key);
         }
         let message = format!("{} is used outside an aggregate function", name.name);
-        let help = format!("say which of the values: last({0}), max({0}), …; or make it a key: .partition_by({0})", name.name);
+        let help =
+            format!("say which of the values: last({0}), max({0}), …; or make it a key: .partition_by({0})", name.name);
         expressions.report(Diagnostic::new("E0504", name.span, message).help(help));
         Found::Refused
     }
@@ -265,7 +266,8 @@ impl Scope for AggregateScope<'_> {
         }
         let name = self.records.record.names[object.0 as usize].clone();
         let message = format!("{name} is used outside an aggregate function");
-        expressions.report(Diagnostic::new("E0504", span, message).help(format!("say which of the records: last({name})")));
+        expressions
+            .report(Diagnostic::new("E0504", span, message).help(format!("say which of the records: last({name})")));
         expressions.refused()
     }
 

@@ -111,18 +111,8 @@ const OPERATORS: [&str; 22] = [
 ];
 
 /// Operators that act on sequences only.
-const OF_SEQUENCES: [&str; 10] = [
-    "within",
-    "not",
-    "strict",
-    "skip_till_next",
-    "stnm",
-    "skip_till_any",
-    "stam",
-    "each",
-    "longest",
-    "max_runs",
-];
+const OF_SEQUENCES: [&str; 10] =
+    ["within", "not", "strict", "skip_till_next", "stnm", "skip_till_any", "stam", "each", "longest", "max_runs"];
 
 /// Operators that may be given once.
 const ONCE: [&str; 5] = ["context", "watermark", "allowed_lateness", "within", "max_runs"];

@@ -114,10 +114,12 @@ impl Chain<'_, '_> {
                 Value::Int(0..=2) => Some(value.clone()),
                 _ => None,
             }),
-            "retain" => self.expressions.asked("retain", &arg.value, "true or false", "without quotes", |value| match value {
-                Value::Bool(_) => Some(value.clone()),
-                _ => None,
-            }),
+            "retain" => {
+                self.expressions.asked("retain", &arg.value, "true or false", "without quotes", |value| match value {
+                    Value::Bool(_) => Some(value.clone()),
+                    _ => None,
+                })
+            }
             text => self.expressions.text(text, &arg.value).map(Value::Str),
         }
     }

@@ -18,7 +18,11 @@ pub(super) struct Item<'i> {
 
 impl Chain<'_, '_> {
     /// Items with their names: E0304 without one, E0217 for one that is there already.
-    pub(super) fn named_items<'i>(&mut self, args: &'i [Arg], default: impl Fn(&Arg) -> Option<Ident>) -> Vec<Item<'i>> {
+    pub(super) fn named_items<'i>(
+        &mut self,
+        args: &'i [Arg],
+        default: impl Fn(&Arg) -> Option<Ident>,
+    ) -> Vec<Item<'i>> {
         let mut items: Vec<Item> = Vec::new();
         for arg in args {
             let Some(name) = arg.name.clone().or_else(|| own_name(&arg.value)).or_else(|| default(arg)) else {
@@ -29,7 +33,8 @@ impl Chain<'_, '_> {
             };
             if items.iter().any(|item| item.name.name == name.name) {
                 let message = format!("field {} is given twice", name.name);
-                self.expressions.report(Diagnostic::new("E0217", name.span, message).help("give one of them another name"));
+                self.expressions
+                    .report(Diagnostic::new("E0217", name.span, message).help("give one of them another name"));
             }
             items.push(Item { name, arg });
         }
@@ -115,7 +120,8 @@ impl Chain<'_, '_> {
             keys.push((Key { name: name.name, value: typed.expr }, ty));
         }
         let behind_window = self.stage == Stage::Windowed;
-        self.partition = Some(Partition { keys, word: word.span, used: self.stage == Stage::Aggregated, behind_window });
+        self.partition =
+            Some(Partition { keys, word: word.span, used: self.stage == Stage::Aggregated, behind_window });
         if self.stage == Stage::Aggregated {
             let problem = Diagnostic::new("W0503", word.span, "partition_by has no effect");
             self.expressions.report(problem.help("it acts on a window, an aggregate or a sequence behind it"));

@@ -111,7 +111,8 @@ impl<'s, 'a> Streams<'s, 'a> {
             .iter()
             .map(|ast| {
                 let mut names = routing::reads(ast);
-                let through: Vec<&Arc<str>> = names.iter().filter_map(|name| patterns.get(*name)).flatten().copied().collect();
+                let through: Vec<&Arc<str>> =
+                    names.iter().filter_map(|name| patterns.get(*name)).flatten().copied().collect();
                 names.extend(through);
                 let mut used: Vec<usize> = names.iter().filter_map(|name| places.get(*name).copied()).collect();
                 used.sort_unstable();
@@ -121,7 +122,8 @@ impl<'s, 'a> Streams<'s, 'a> {
             .collect();
         let order = routing::order(&uses);
         for circle in &order.circles {
-            let names: Vec<&str> = circle.iter().chain(circle.first()).map(|index| &*self.asts[*index].name.name).collect();
+            let names: Vec<&str> =
+                circle.iter().chain(circle.first()).map(|index| &*self.asts[*index].name.name).collect();
             let message = format!("streams read in a circle: {}", names.join(" -> "));
             let problem = Diagnostic::new("E0203", self.asts[circle[0]].name.span, message);
             self.expressions.report(problem.help("let one of them read an event type instead"));
@@ -194,8 +196,11 @@ impl<'s, 'a> Streams<'s, 'a> {
         let read: HashSet<Arc<str>> = self.asts.iter().flat_map(|ast| routing::reads(ast)).cloned().collect();
         let declared = self.expressions.declared();
         let patterns = patterns_of(declared);
-        let through: HashSet<&Arc<str>> =
-            patterns.iter().filter(|(name, _)| read.contains(**name)).flat_map(|(_, names)| names.iter().copied()).collect();
+        let through: HashSet<&Arc<str>> = patterns
+            .iter()
+            .filter(|(name, _)| read.contains(**name))
+            .flat_map(|(_, names)| names.iter().copied())
+            .collect();
         for (index, ast) in self.asts.iter().enumerate() {
             let is_read = read.contains(&ast.name.name) || through.contains(&ast.name.name);
             if is_read {
@@ -231,7 +236,8 @@ impl<'s, 'a> Streams<'s, 'a> {
                 fields.iter().find(|(_, ty)| *ty == Type::Time).map(|(name, _)| name.clone())
             };
             input.time_field = named.or_else(typed);
-            let places = self.subscriptions.iter().enumerate().filter(|(_, subscription)| subscription.event == input.event);
+            let places =
+                self.subscriptions.iter().enumerate().filter(|(_, subscription)| subscription.event == input.event);
             input.subscriptions = places.map(|(place, _)| id(place)).collect();
         }
         let checked = self.expressions.finish();

@@ -43,7 +43,8 @@ impl Chain<'_, '_> {
                     within = self.expressions.positive_duration("within", &arg.value);
                 }
                 Some(name) => {
-                    let problem = Diagnostic::new("E0304", name.span, format!("distinct has no parameter {}", name.name));
+                    let problem =
+                        Diagnostic::new("E0304", name.span, format!("distinct has no parameter {}", name.name));
                     self.expressions.report(problem.help("it takes values and within:"));
                 }
             }
@@ -144,7 +145,8 @@ impl Chain<'_, '_> {
 
     pub(super) fn allow_lateness(&mut self, word: &Ident, args: &[Arg]) {
         let bound = self.bind(word, &["d"], 1, args);
-        let given = bound.args[0].map(|arg| self.expressions.duration_or_zero("allowed_lateness", &arg.value).is_some());
+        let given =
+            bound.args[0].map(|arg| self.expressions.duration_or_zero("allowed_lateness", &arg.value).is_some());
         if given == Some(true) {
             self.allowed_lateness.get_or_insert(word.span);
         }
@@ -161,7 +163,8 @@ impl Chain<'_, '_> {
             let known: Vec<Arc<str>> = self.expressions.declared().names_of_contexts();
             let problem = Diagnostic::new("E0212", arg.value.span, format!("unknown context {name}"));
             let declare = || format!("declare it: context {name}");
-            self.expressions.report(problem.help(did_you_mean(name, known.iter().map(|name| &**name)).unwrap_or_else(declare)));
+            self.expressions
+                .report(problem.help(did_you_mean(name, known.iter().map(|name| &**name)).unwrap_or_else(declare)));
         }
     }
 }

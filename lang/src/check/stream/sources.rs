@@ -47,7 +47,12 @@ pub(super) fn join_clocks(mut terms: Vec<ClockTerm>, more: &[ClockTerm]) -> Vec<
 /// Is a step no more than a name, perhaps with an alias and conditions?
 pub(super) fn is_plain(step: &Step) -> bool {
     let named = matches!(step.target, StepTarget::Name(_));
-    named && !step.negated && !step.all && step.quantifier.is_none() && step.monotone.is_empty() && step.within.is_none()
+    named
+        && !step.negated
+        && !step.all
+        && step.quantifier.is_none()
+        && step.monotone.is_empty()
+        && step.within.is_none()
 }
 
 impl<'a> Streams<'_, 'a> {
@@ -117,8 +122,14 @@ impl<'a> Streams<'_, 'a> {
     pub(super) fn nothing(&mut self, stream: StreamId, span: Span) -> (Record, Vec<ClockTerm>, Option<Arc<str>>) {
         let layout = self.graph.open();
         let node = self.graph.add(Op::Emit, Vec::new(), layout, stream, span);
-        let record =
-            Record { node, shape: Shape::unknown(), names: Vec::new(), replaced: Vec::new(), windowed: true, event: None };
+        let record = Record {
+            node,
+            shape: Shape::unknown(),
+            names: Vec::new(),
+            replaced: Vec::new(),
+            windowed: true,
+            event: None,
+        };
         (record, Vec::new(), None)
     }
 

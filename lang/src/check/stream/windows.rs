@@ -18,7 +18,8 @@ const WINDOW_OVERLAP: i128 = 10_000;
 impl Chain<'_, '_> {
     pub(super) fn window(&mut self, word: &Ident, args: &[Arg]) {
         if self.stage != Stage::Before {
-            let problem = Diagnostic::new("E0501", word.span, "a stream has one window, and its aggregate comes behind it");
+            let problem =
+                Diagnostic::new("E0501", word.span, "a stream has one window, and its aggregate comes behind it");
             self.expressions.report(problem.help("make a second stream that reads this one"));
             return;
         }
@@ -48,9 +49,10 @@ impl Chain<'_, '_> {
     fn warn_of_arrival(&mut self, word: &Ident) {
         let Some(event) = self.event.clone() else { return };
         let Some(declared) = self.expressions.declared().event(&event) else { return };
-        let timed = declared.fields.iter().any(|(name, ty)| {
-            *ty == Type::Time || matches!(&**name, "@timestamp" | "timestamp" | "ts")
-        });
+        let timed = declared
+            .fields
+            .iter()
+            .any(|(name, ty)| *ty == Type::Time || matches!(&**name, "@timestamp" | "timestamp" | "ts"));
         let named = self.subscriptions.iter().any(|(_, subscription)| subscription.time_field.is_some());
         if !timed && !named {
             let message = format!("arrival times decide here: {event} has no time field, so a replay can differ");
@@ -73,13 +75,13 @@ impl Chain<'_, '_> {
             return None;
         }
         match (bound.args[0], bound.args[1], bound.args[2]) {
-            (None, None, Some(gap)) => {
-                self.duration("session", &gap.value).map(|gap| Window::Session { gap })
-            }
+            (None, None, Some(gap)) => self.duration("session", &gap.value).map(|gap| Window::Session { gap }),
             (Some(size), slide, None) => self.sized(&size.value, slide.map(|slide| &slide.value)),
             _ => {
                 let problem = Diagnostic::new("E0303", word.span, "window takes a size, or session: and nothing else");
-                self.expressions.report(problem.help(".window(10s), .window(10s, sliding: 5s), .window(100), .window(session: 30s)"));
+                self.expressions.report(
+                    problem.help(".window(10s), .window(10s, sliding: 5s), .window(100), .window(session: 30s)"),
+                );
                 None
             }
         }
