@@ -6,7 +6,7 @@ use crate::span::Span;
 use std::collections::HashSet;
 
 /// So many problems of a program may come with a did-you-mean.
-const SUGGESTIONS: usize = 500;
+const SUGGESTIONS: usize = 100;
 
 /// Collects diagnostics. A second report of one code at one place is dropped, so text that a `for` has multiplied
 /// complains once.

@@ -17,6 +17,8 @@ use std::sync::Arc;
 
 /// Parts of a type when everything that it names is written out.
 const TYPE_PARTS: u64 = 1 << 17;
+/// Fields that all events of a program may have from their parents.
+const INHERITED_FIELDS: usize = 1 << 20;
 /// How deep its parts may nest.
 const TYPE_DEPTH: u32 = 128;
 
@@ -67,6 +69,8 @@ pub(super) struct Resolved {
     pub(super) types: IndexMap<Arc<str>, Type>,
     /// Names of all of them, resolved or not.
     declared: HashSet<Arc<str>>,
+    /// Fields that events have from their parents so far.
+    inherited: usize,
     /// Parts and depth of each struct or event, by the address of its fields.
     sizes: HashMap<usize, (u64, u32)>,
 }
@@ -153,7 +157,13 @@ impl Resolved {
         let mut fields: Vec<(Arc<str>, Type)> = Vec::new();
         if let Some(parent) = declaration.parent() {
             match self.events.get(&parent.name) {
+                Some(event) if parent_known && self.inherited + event.fields.len() > INHERITED_FIELDS => {
+                    let message = format!("the events of a program inherit more than {INHERITED_FIELDS} fields");
+                    problems.report(Diagnostic::new("E0108", name.span, message).help("declare fewer, or fewer levels"));
+                    complete = false;
+                }
                 Some(event) if parent_known => {
+                    self.inherited += event.fields.len();
                     fields.extend(event.fields.iter().cloned());
                     complete &= event.complete;
                 }

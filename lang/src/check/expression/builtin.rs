@@ -236,6 +236,12 @@ pub(super) fn names<'n>() -> impl Iterator<Item = &'n str> {
 }
 
 impl Signature {
+    /// Is the name that of a function only, not of an aggregate, too?
+    pub(super) fn is_no_aggregate(&self) -> bool {
+        use Builtin::{Avg, First, Last, Max, Min, Sum};
+        !matches!(self.builtin, Avg | First | Last | Max | Min | Sum)
+    }
+
     /// `min(x)` and `max(x)` can only be meant as aggregates.
     pub(super) fn is_aggregate_form(&self, found: usize) -> bool {
         matches!(self.builtin, Builtin::Min | Builtin::Max) && found == 1

@@ -44,7 +44,8 @@ impl Expressions<'_> {
         span: Span,
         scope: &mut dyn Scope,
     ) -> Option<Found> {
-        if self.is_bound_lambda(name) {
+        if self.is_bound_lambda(name) || builtin::find(&name.name).is_some_and(Signature::is_no_aggregate) {
+            // The scope would have nothing to say, and copying the receivers of a long chain is dear.
             return None;
         }
         let mut all = Vec::with_capacity(args.len() + 1);

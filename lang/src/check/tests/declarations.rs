@@ -64,6 +64,16 @@ fn types_that_grow_without_bound_are_refused() {
 }
 
 #[test]
+fn what_is_inherited_has_a_limit() {
+    let mut text = String::from("event E0: f0: int\n");
+    for i in 1..2000 {
+        text += &format!("event E{i} extends E{}: f{i}: int\n", i - 1);
+    }
+    let outcome = outcome(&text, "", &mut NoRecord);
+    assert_eq!(outcome.errors()[0], ("E0108", "E1448"));
+}
+
+#[test]
 fn connectors_are_checked() {
     declared_errors("connector A = mqtt(port: 1883)\n", &[("E0211", "A")]);
     declared_errors("connector A = file()\n", &[("E0211", "A")]);
