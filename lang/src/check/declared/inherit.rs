@@ -159,7 +159,8 @@ impl Resolved {
             match self.events.get(&parent.name) {
                 Some(event) if parent_known && self.inherited + event.fields.len() > INHERITED_FIELDS => {
                     let message = format!("the events of a program inherit more than {INHERITED_FIELDS} fields");
-                    problems.report(Diagnostic::new("E0108", name.span, message).help("declare fewer, or fewer levels"));
+                    problems
+                        .report(Diagnostic::new("E0108", name.span, message).help("declare fewer, or fewer levels"));
                     complete = false;
                 }
                 Some(event) if parent_known => {
