@@ -152,6 +152,30 @@ impl Build {
         }
     }
 
+    /// Appends an int; `None`: it is another column.
+    #[inline(always)]
+    pub fn push_int(&mut self, int: i64) -> Option<()> {
+        let Build::Int(scalars) = self else { return None };
+        scalars.push(int);
+        Some(())
+    }
+
+    /// Appends a float; `None`: it is another column.
+    #[inline(always)]
+    pub fn push_float(&mut self, float: f64) -> Option<()> {
+        let Build::Float(scalars) = self else { return None };
+        scalars.push(float);
+        Some(())
+    }
+
+    /// Appends a text without escapes; `None`: it is another column.
+    #[inline(always)]
+    pub fn push_span(&mut self, span: StrSpan) -> Option<()> {
+        let Build::Str(spans) = self else { return None };
+        spans.push(span);
+        Some(())
+    }
+
     /// Takes back what is behind this many rows.
     pub fn truncate(&mut self, rows: usize) {
         match self {

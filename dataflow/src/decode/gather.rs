@@ -98,6 +98,36 @@ impl<'t> Gather<'t> {
     /// Takes a record.
     #[inline(always)]
     pub fn take(&mut self, record: Record<'_>) -> Result<(), Box<Refusal>> {
+        let taken = self.try_take(record);
+        if taken.is_err()
+            && let Some(input) = record.recipe.input
+        {
+            self.taken[input as usize].truncate();
+        }
+        taken
+    }
+
+    /// Columns that a record of an input may be put into before it is taken.
+    #[inline(always)]
+    pub fn columns(&mut self, input: Option<u32>) -> (&mut [Build], &mut Texts<'t>) {
+        let Some(input) = input else { return (&mut [], &mut self.texts) };
+        let taken = &mut self.taken[input as usize];
+        if taken.pos.is_empty() {
+            taken.prepare(&self.tables.inputs[input as usize], self.expected[input as usize]);
+        }
+        (&mut taken.columns, &mut self.texts)
+    }
+
+    /// Takes back what has been put into columns for a record that is not taken.
+    #[cold]
+    pub fn take_back(&mut self, input: Option<u32>) {
+        if let Some(input) = input {
+            self.taken[input as usize].truncate();
+        }
+    }
+
+    #[inline(always)]
+    fn try_take(&mut self, record: Record<'_>) -> Result<(), Box<Refusal>> {
         let time = self.time(record)?;
         if time.is_some_and(|time| time > self.latest) {
             return Err(refusal(Reason::Future, "its time is more than a minute ahead of the clock"));
@@ -153,7 +183,6 @@ impl<'t> Gather<'t> {
                 column => push(&mut taken.columns[column as usize], step.action, ty, token, &mut self.texts).is_some(),
             };
             if !fits {
-                taken.truncate();
                 return Err(self.bad_field(table, step));
             }
         }
@@ -237,7 +266,7 @@ impl Taken {
     /// Makes room; once per chunk and input.
     #[cold]
     fn prepare(&mut self, table: &InputTable, rows: usize) {
-        if !table.read {
+        if !table.read || !self.columns.is_empty() {
             return;
         }
         self.pos.reserve(rows);

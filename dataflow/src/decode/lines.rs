@@ -5,7 +5,7 @@ use super::decoder::Refused;
 use super::gather::{Gather, Record, refusal};
 use super::scan::{Scanned, Scanner};
 use super::tables::Tables;
-use super::token::{byte, document};
+use super::token::{blank, document, first};
 use super::{JSON_DEPTH, MESSAGE_BYTES};
 
 /// Decodes every line; `offset` has the event time that stands beside a line. Gives back what cannot be used.
@@ -20,7 +20,11 @@ pub(super) fn each_line(
     let mut refused = Vec::new();
     let (mut start, mut index) = (0, 0);
     while start < bytes.len() {
-        let scanned = scanner.record::<true>(text, start, tables);
+        if let Some(after) = follow::<true>(scanner, (start, None), bytes, offset(index), None, gather) {
+            (start, index) = (after + 1, index + 1);
+            continue;
+        }
+        let scanned = scanner.record::<true>(&bytes[start..], bytes.len(), tables);
         let next = match scanned.filter(|record| record.after >= bytes.len() || bytes[record.after] == b'\n') {
             Some(record) => {
                 let taken = take(scanner, text, (start, record), tables, None, offset(index), gather);
@@ -60,6 +64,41 @@ pub(super) fn end_of_line(bytes: &[u8], start: usize) -> usize {
     memchr::memchr(b'\n', &bytes[start..]).map_or(bytes.len(), |length| start + length)
 }
 
+/// Takes a record that begins at `start` and follows a template; gives where its line or message ends, which is `end` if
+/// that is known. `topic`: the input that a topic tells.
+#[inline(always)]
+pub(super) fn follow<const LINES: bool>(
+    scanner: &mut Scanner,
+    (start, end): (usize, Option<usize>),
+    bytes: &[u8],
+    offset: Option<i64>,
+    topic: Option<Option<u32>>,
+    gather: &mut Gather<'_>,
+) -> Option<usize> {
+    let rest = &bytes[start..];
+    for template in &scanner.templates {
+        let input = template.recipe.input;
+        if template.recipe.type_key == 0 && topic != Some(input) {
+            continue;
+        }
+        let Some(begun) = template.begin(rest) else { continue };
+        let (columns, texts) = gather.columns(input);
+        if let Some(behind) = template.read::<LINES>(begun, bytes.len(), &mut scanner.tokens, columns, texts) {
+            let after = if LINES && first(behind) == b'\n' { behind } else { blank::<LINES>(behind) };
+            let closed = bytes.len() - behind.len();
+            let stop = bytes.len() - after.len();
+            let ends = end.map_or(after.is_empty() || after[0] == b'\n', |end| stop == end);
+            let record = Record { recipe: &template.recipe, tokens: &scanner.tokens, span: (start, closed), offset };
+            if ends && stop - start <= MESSAGE_BYTES && gather.take(record).is_ok() {
+                return Some(stop);
+            }
+        }
+        // Whatever it is, the scanner finds it out.
+        gather.take_back(input);
+    }
+    None
+}
+
 /// Takes a record that has been scanned.
 #[inline(always)]
 pub(super) fn take(
@@ -76,7 +115,9 @@ pub(super) fn take(
     }
     let (input, type_key) = scanner.input(record.end, text, topic, tables).ok_or_else(no_type)?;
     let recipe = scanner.paths.recipe(record.end, input, type_key, tables);
-    gather.take(Record { recipe, tokens: &scanner.tokens, span: (start, record.closed), offset })
+    gather.take(Record { recipe, tokens: &scanner.tokens, span: (start, record.closed), offset })?;
+    scanner.template(record.end, text, tables);
+    Ok(())
 }
 
 #[cold]
@@ -95,8 +136,8 @@ pub(super) fn invalid<const LINES: bool>(bytes: &[u8], (start, end): (usize, usi
     if end - start > MESSAGE_BYTES {
         return too_large(end - start);
     }
-    if document::<LINES>(bytes, start) == Some(end) {
-        let kind = match byte(bytes, start) {
+    if document::<LINES>(&bytes[start..]).map(|behind| bytes.len() - behind.len()) == Some(end) {
+        let kind = match first(&bytes[start..]) {
             b'[' => "an array",
             _ => "a single value",
         };

@@ -2,7 +2,7 @@
 
 use super::decoder::Refused;
 use super::gather::Gather;
-use super::lines::{invalid, take};
+use super::lines::{follow, invalid, take};
 use super::scan::Scanner;
 use super::tables::Tables;
 use std::sync::Arc;
@@ -72,7 +72,11 @@ pub(super) fn each_message(
     let mut refused = Vec::new();
     for (index, message) in messages.iter().enumerate() {
         let (start, end) = message.span;
-        let scanned = scanner.record::<false>(text, start, tables);
+        let topic = message.topic.as_deref().filter(|topic| !topic.is_empty()).map(|topic| tables.input(topic));
+        if follow::<false>(scanner, (start, Some(end)), text.as_bytes(), None, topic, gather).is_some() {
+            continue;
+        }
+        let scanned = scanner.record::<false>(&text.as_bytes()[start..], text.len(), tables);
         let taken = match scanned.filter(|record| record.after == end) {
             Some(record) => take(scanner, text, (start, record), tables, message.topic.as_deref(), None, gather),
             None => Err(invalid::<false>(text.as_bytes(), (start, end))),

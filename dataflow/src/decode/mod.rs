@@ -25,6 +25,7 @@ mod relay;
 mod scan;
 mod string;
 mod tables;
+mod template;
 mod time;
 mod token;
 mod value;

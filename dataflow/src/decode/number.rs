@@ -21,95 +21,147 @@ const EXACT: [f64; 23] = [
     1e21, 1e22,
 ];
 
-/// Eight bytes from `pos`, those behind the end of the buffer as 0.
+/// The first eight bytes, those behind the end as 0.
 #[inline(always)]
-pub(super) fn word(bytes: &[u8], pos: usize) -> u64 {
-    match bytes.get(pos..pos + 8) {
-        Some(eight) => u64::from_le_bytes(eight.try_into().expect("the slice has eight bytes")),
-        None => short_word(bytes, pos),
+fn word(bytes: &[u8]) -> u64 {
+    match bytes.first_chunk() {
+        Some(eight) => u64::from_le_bytes(*eight),
+        None => short_word(bytes),
     }
 }
 
 #[cold]
-fn short_word(bytes: &[u8], pos: usize) -> u64 {
-    let rest = bytes.get(pos..).unwrap_or_default();
-    rest.iter().enumerate().fold(0, |word, (index, byte)| word | u64::from(*byte) << (8 * index))
+fn short_word(bytes: &[u8]) -> u64 {
+    bytes.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte))
+}
+
+/// Marks the bytes of a word that are no digits; exact up to the first one that is above `~`.
+#[inline(always)]
+fn others(word: u64) -> u64 {
+    let digits = word ^ ZEROS;
+    // A byte above 9 gets its high bit; only bytes that are not ASCII carry into the next one.
+    (digits.wrapping_add(0x7676_7676_7676_7676) | digits) & 0x8080_8080_8080_8080
+}
+
+/// Value of the first `count` bytes of a word, which are 1 to 8 digits.
+#[inline(always)]
+fn value_of(word: u64, count: u32) -> u64 {
+    // The first digit is the lowest byte; the missing ones in front of it become zeros.
+    let eight = (word ^ ZEROS) << (64 - 8 * count);
+    let pairs = (eight.wrapping_mul(10)).wrapping_add(eight >> 8) & 0x00FF_00FF_00FF_00FF;
+    let fours = (pairs.wrapping_mul(100)).wrapping_add(pairs >> 16) & 0x0000_FFFF_0000_FFFF;
+    (fours.wrapping_mul(10_000)).wrapping_add(fours >> 32) & 0xFFFF_FFFF
 }
 
 /// Number of digits at the start of a word, and their value.
 #[inline(always)]
 fn digits_of(word: u64) -> (usize, u64) {
-    let digits = word ^ ZEROS;
-    // A byte above 9 gets its high bit; carries run upwards only, behind the first byte that is no digit.
-    let others = (digits.wrapping_add(0x7676_7676_7676_7676) | digits) & 0x8080_8080_8080_8080;
-    let count = (others.trailing_zeros() / 8) as usize;
-    if count == 0 {
-        return (0, 0);
+    match others(word).trailing_zeros() / 8 {
+        0 => (0, 0),
+        count => (count as usize, value_of(word, count)),
     }
-    // The first digit is the lowest byte; missing digits in front of it are zeros.
-    let eight = digits << (64 - 8 * count);
-    let pairs = (eight.wrapping_mul(10)).wrapping_add(eight >> 8) & 0x00FF_00FF_00FF_00FF;
-    let fours = (pairs.wrapping_mul(100)).wrapping_add(pairs >> 16) & 0x0000_FFFF_0000_FFFF;
-    (count, (fours.wrapping_mul(10_000)).wrapping_add(fours >> 32) & 0xFFFF_FFFF)
 }
 
-/// Digits from `pos` on: where they end, and their value if there are at most 19 of them (`u64::MAX` otherwise).
+/// Digits at the start, behind those of `before`: how many, and the value of all of them (without those that a u64 does
+/// not hold).
 #[inline(always)]
-fn digits(bytes: &[u8], pos: usize, before: u64) -> (usize, u64) {
-    let (count, value) = digits_of(word(bytes, pos));
-    let mut total = before.wrapping_mul(TENS[count]).wrapping_add(value);
-    let mut end = pos + count;
-    let mut last = count;
-    while last == 8 {
-        let (count, value) = digits_of(word(bytes, end));
+fn digits(mut bytes: &[u8], before: u64) -> (usize, u64) {
+    let (mut total, mut length) = (before, 0);
+    loop {
+        let (count, value) = digits_of(word(bytes));
         total = total.wrapping_mul(TENS[count]).wrapping_add(value);
-        end += count;
-        last = count;
+        length += count;
+        match bytes.get(8..) {
+            Some(behind) if count == 8 => bytes = behind,
+            _ => return (length, total),
+        }
     }
-    (end, total)
 }
 
-/// The number that starts at `pos` (with a digit or `-`) and where it ends.
-#[inline]
-pub(super) fn number(bytes: &[u8], pos: usize) -> Option<(Number, usize)> {
-    let negative = bytes.get(pos) == Some(&b'-');
-    let start = pos + usize::from(negative);
-    let (end, int) = digits(bytes, start, 0);
-    let count = end - start;
-    if count == 0 || (count > 1 && bytes[start] == b'0') {
+/// The number at the start (with a digit or `-`) and its length.
+#[inline(always)]
+pub(super) fn number(bytes: &[u8]) -> Option<(Number, usize)> {
+    let word = word(bytes);
+    let marks = others(word);
+    let count = marks.trailing_zeros() / 8;
+    // Most numbers are ints of at most seven digits, or have a point and an end within eight bytes.
+    if count == 0 || count == 8 || (word as u8 == b'0' && count > 1) {
+        return sixteen(bytes, word, count).or_else(|| long(bytes));
+    }
+    match (word >> (8 * count)) as u8 {
+        b'.' => {
+            let marks = marks & (marks - 1);
+            let end = marks.trailing_zeros() / 8;
+            let places = end.wrapping_sub(count + 1);
+            if end == 8 || places == 0 || (word >> (8 * end)) as u8 | 0x20 == b'e' {
+                return long(bytes);
+            }
+            let below = (1 << (8 * count)) - 1;
+            let mantissa = value_of(word & below | (word >> 8) & !below, end - 1);
+            Some((Number::Float(mantissa as f64 / EXACT[places as usize & 7]), end as usize))
+        }
+        b'e' | b'E' => long(bytes),
+        _ => Some((Number::Int(value_of(word, count) as i64), count as usize)),
+    }
+}
+
+/// An int of 8 to 15 digits, which times are; `None`: it is something else.
+#[inline(always)]
+fn sixteen(bytes: &[u8], word: u64, count: u32) -> Option<(Number, usize)> {
+    let second = u64::from_le_bytes(*bytes.get(8..)?.first_chunk()?);
+    let more = others(second).trailing_zeros() / 8;
+    if count != 8 || more == 8 || word as u8 == b'0' {
         return None;
     }
-    match bytes.get(end) {
-        Some(b'.') => fraction(bytes, pos, start, end, int),
-        Some(b'e' | b'E') => exponent(bytes, pos, end),
-        _ if count <= 18 => Some((Number::Int(if negative { -(int as i64) } else { int as i64 }), end)),
-        _ => Some((large_int(&bytes[pos..end]), end)),
+    // Shifting by all bits of a word is not defined, so the digits are put in place in two steps.
+    let low = value_of(second << 8 | u64::from(b'0'), more + 1);
+    match (second >> (8 * more)) as u8 {
+        b'.' | b'e' | b'E' => None,
+        _ => Some((Number::Int((value_of(word, 8) * TENS[more as usize] + low) as i64), 8 + more as usize)),
     }
 }
 
-#[inline]
-fn fraction(bytes: &[u8], pos: usize, start: usize, dot: usize, int: u64) -> Option<(Number, usize)> {
-    let (end, mantissa) = digits(bytes, dot + 1, int);
-    let places = end - dot - 1;
+#[inline(never)]
+fn long(bytes: &[u8]) -> Option<(Number, usize)> {
+    let sign = usize::from(bytes.first() == Some(&b'-'));
+    let unsigned = &bytes[sign..];
+    let (count, int) = digits(unsigned, 0);
+    if count == 0 || (count > 1 && unsigned[0] == b'0') {
+        return None;
+    }
+    let length = sign + count;
+    match bytes.get(length) {
+        Some(b'.') => fraction(bytes, length, sign, int),
+        Some(b'e' | b'E') => exponent(bytes, length),
+        _ if count <= 18 => Some((Number::Int(if sign > 0 { -(int as i64) } else { int as i64 }), length)),
+        _ => Some((large_int(&bytes[..length]), length)),
+    }
+}
+
+#[inline(always)]
+fn fraction(bytes: &[u8], dot: usize, sign: usize, int: u64) -> Option<(Number, usize)> {
+    let (places, mantissa) = digits(&bytes[dot + 1..], int);
+    let length = dot + 1 + places;
     if places == 0 {
         return None;
     }
-    if matches!(bytes.get(end), Some(b'e' | b'E')) {
-        return exponent(bytes, pos, end);
+    if matches!(bytes.get(length), Some(b'e' | b'E')) {
+        return exponent(bytes, length);
     }
     // At most 2^53 and a power of ten that is exact: one division rounds correctly.
-    if end - start - 1 <= 16 && mantissa <= 1 << 53 {
+    if length - sign - 1 <= 16 && mantissa <= 1 << 53 {
         let float = mantissa as f64 / EXACT[places];
-        return Some((Number::Float(if start > pos { -float } else { float }), end));
+        return Some((Number::Float(if sign > 0 { -float } else { float }), length));
     }
-    Some((parsed(&bytes[pos..end]), end))
+    Some((parsed(&bytes[..length]), length))
 }
 
 #[cold]
-fn exponent(bytes: &[u8], pos: usize, at: usize) -> Option<(Number, usize)> {
+fn exponent(bytes: &[u8], at: usize) -> Option<(Number, usize)> {
     let sign = usize::from(matches!(bytes.get(at + 1), Some(b'+' | b'-')));
-    let (end, _) = digits(bytes, at + 1 + sign, 0);
-    (end > at + 1 + sign).then(|| (parsed(&bytes[pos..end]), end))
+    let (count, _) = digits(bytes.get(at + 1 + sign..)?, 0);
+    let length = at + 1 + sign + count;
+    (count > 0).then(|| (parsed(&bytes[..length]), length))
 }
 
 #[cold]
@@ -132,7 +184,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Option<(Number, usize)> {
-        number(text.as_bytes(), 0)
+        number(text.as_bytes())
     }
 
     #[test]

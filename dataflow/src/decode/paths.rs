@@ -7,11 +7,10 @@
 //! ```
 //! Only bytes that were valid JSON when they were learned are in the tree, so that what matches needs no second look.
 
-use super::number::word;
 use super::recipe::Recipe;
 use super::string::{string, unescape};
 use super::tables::{DATA, EVENT_TYPE, KeyId, TYPE, Tables};
-use super::token::{blank, byte};
+use super::token::{behind, blank, first};
 
 /// The root, and at the same time "no node".
 pub(super) const ROOT: u32 = 0;
@@ -36,8 +35,8 @@ pub(super) enum What {
 /// One step of a sequence.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Node {
-    head: [u64; 2],
-    mask: [u64; 2],
+    head: u128,
+    mask: u128,
     /// How many bytes it has; those behind the head are in `Paths::tails` from `tail` on.
     pub len: u32,
     tail: u32,
@@ -54,6 +53,16 @@ pub(super) struct PathToken {
     pub inside: Option<u32>,
     /// Is it a `data` that is an object?
     pub opens: bool,
+}
+
+/// A sequence with its bytes.
+pub(super) struct Path {
+    /// What each node is, its bytes, and whether it is a `data` that is an object.
+    pub nodes: Vec<(What, Vec<u8>, bool)>,
+    /// As in [`End`].
+    pub event_type: Option<u32>,
+    /// As in [`End`].
+    pub kind: Option<u32>,
 }
 
 /// What is known of records that took this way to their last byte.
@@ -80,99 +89,108 @@ pub(super) struct Paths {
 
 impl Default for Paths {
     fn default() -> Paths {
-        let [head, mask] = [[0; 2]; 2];
         let what = What::Close;
-        let root = Node { head, mask, len: 0, tail: 0, child: ROOT, sibling: ROOT, parent: ROOT, what };
+        let root = Node { head: 0, mask: 0, len: 0, tail: 0, child: ROOT, sibling: ROOT, parent: ROOT, what };
         Paths { nodes: vec![root], tails: Vec::new(), ends: Vec::new(), recipes: 0 }
     }
 }
 
-/// First bytes from a position.
+/// The first bytes, those behind the end as 0.
 #[inline(always)]
-fn head(bytes: &[u8], pos: usize) -> [u64; 2] {
-    match bytes.get(pos..pos + HEAD) {
-        Some(head) => {
-            let (low, high) = head.split_at(8);
-            let of = |half: &[u8]| u64::from_le_bytes(half.try_into().expect("a half of sixteen bytes is eight"));
-            [of(low), of(high)]
+fn head(rest: &[u8]) -> u128 {
+    match rest.first_chunk::<HEAD>() {
+        Some(head) => u128::from_le_bytes(*head),
+        None => short_head(rest),
+    }
+}
+
+#[cold]
+fn short_head(rest: &[u8]) -> u128 {
+    rest.iter().rev().fold(0, |head, byte| head << 8 | u128::from(*byte))
+}
+
+/// The tree as it is now.
+#[derive(Clone, Copy)]
+pub(super) struct Known<'p> {
+    nodes: &'p [Node],
+    tails: &'p [u8],
+}
+
+impl<'p> Known<'p> {
+    /// The child of a node that `rest` begins with.
+    #[inline(always)]
+    pub fn find(self, here: u32, rest: &[u8]) -> Option<(u32, &'p Node)> {
+        let head = head(rest);
+        let mut at = self.nodes.get(here as usize)?.child;
+        loop {
+            let node = self.nodes.get(at as usize)?;
+            if (head ^ node.head) & node.mask == 0 && (node.len as usize <= HEAD || self.tail_matches(node, rest)) {
+                // The root matches everything, as it has no bytes.
+                return (at != ROOT).then_some((at, node));
+            }
+            at = node.sibling;
         }
-        None => [word(bytes, pos), word(bytes, pos + 8)],
+    }
+
+    #[inline(never)]
+    fn tail_matches(self, node: &Node, rest: &[u8]) -> bool {
+        let tail = &self.tails[node.tail as usize..][..node.len as usize - HEAD];
+        rest.get(HEAD..node.len as usize) == Some(tail)
     }
 }
 
 impl Paths {
-    /// Forgets everything if there is too much of it. Only between records.
+    /// Forgets everything if there is too much of it, and says whether it did. Only between records.
     #[inline(always)]
-    pub fn bound(&mut self) {
-        if self.nodes.len() + self.recipes > NODES_LIMIT {
+    pub fn bound(&mut self) -> bool {
+        let full = self.nodes.len() + self.recipes > NODES_LIMIT;
+        if full {
             *self = Paths::default();
         }
+        full
     }
 
-    /// The child of `here` whose bytes come at `pos`, with its number.
+    /// What is known.
     #[inline(always)]
-    pub fn find(&self, here: u32, bytes: &[u8], pos: usize) -> Option<(u32, Node)> {
-        let [low, high] = head(bytes, pos);
-        let mut at = self.nodes[here as usize].child;
-        while at != ROOT {
-            let node = &self.nodes[at as usize];
-            let differing = ((low ^ node.head[0]) & node.mask[0]) | ((high ^ node.head[1]) & node.mask[1]);
-            if differing == 0 && (node.len as usize <= HEAD || self.tail_matches(node, bytes, pos)) {
-                return Some((at, *node));
-            }
-            at = node.sibling;
-        }
-        None
+    pub fn known(&self) -> Known<'_> {
+        Known { nodes: &self.nodes, tails: &self.tails }
     }
 
-    #[inline(never)]
-    fn tail_matches(&self, node: &Node, bytes: &[u8], pos: usize) -> bool {
-        let tail = &self.tails[node.tail as usize..][..node.len as usize - HEAD];
-        bytes.get(pos + HEAD..pos + node.len as usize) == Some(tail)
-    }
-
-    /// Reads what stands at `pos` behind `here` and makes a node of it; `None`: it is not valid. `first`: behind it comes
-    /// the opening bracket of an object; `inside`: this object is in `data`.
+    /// Reads what `rest` begins with behind `here` and makes a node of it; false: it is not valid. `opening`: the bracket
+    /// of an object comes first; `inside`: this object is in `data`.
     #[cold]
     pub fn learn<const LINES: bool>(
         &mut self,
-        (here, first, inside): (u32, bool, bool),
-        text: &str,
-        pos: usize,
+        (here, opening, inside): (u32, bool, bool),
+        rest: &[u8],
         tables: &Tables,
-    ) -> Option<(u32, Node)> {
-        let bytes = text.as_bytes();
-        let mut end = blank::<LINES>(bytes, pos);
-        if first {
-            if byte(bytes, end) != b'{' {
-                return None;
+    ) -> bool {
+        let read = || {
+            let mut ahead = blank::<LINES>(rest);
+            if opening {
+                ahead = blank::<LINES>(ahead.strip_prefix(b"{")?);
             }
-            end = blank::<LINES>(bytes, end + 1);
-        }
-        if byte(bytes, end) == b'}' {
-            let what = if inside { What::Close } else { What::End(self.ends.len() as u32) };
-            return Some(self.add(here, &bytes[pos..=end], what));
-        }
-        if !first {
-            if byte(bytes, end) != b',' {
-                return None;
+            if first(ahead) == b'}' {
+                let what = if inside { What::Close } else { What::End(self.ends.len() as u32) };
+                return Some((behind(ahead, 1), what));
             }
-            end = blank::<LINES>(bytes, end + 1);
-        }
-        let (key, end) = key::<LINES>(text, end, tables)?;
-        let what = if key == DATA && !inside { What::Data } else { What::Value(key) };
-        Some(self.add(here, &bytes[pos..end], what))
+            if !opening {
+                ahead = blank::<LINES>(ahead.strip_prefix(b",")?);
+            }
+            let (key, ahead) = key::<LINES>(ahead, tables)?;
+            Some((ahead, if key == DATA && !inside { What::Data } else { What::Value(key) }))
+        };
+        let Some((ahead, what)) = read() else { return false };
+        self.add(here, &rest[..rest.len() - ahead.len()], what);
+        true
     }
 
-    fn add(&mut self, here: u32, raw: &[u8], what: What) -> (u32, Node) {
+    fn add(&mut self, here: u32, raw: &[u8], what: What) {
         let at = self.nodes.len() as u32;
-        let covered = |from: usize| {
-            let bytes = (0..8).filter(|byte| from + byte < raw.len());
-            bytes.fold(0_u64, |mask, byte| mask | 0xFF << (8 * byte))
-        };
-        let (head, mask) = (head(raw, 0), [covered(0), covered(8)]);
+        let mask = u128::MAX >> (8 * HEAD.saturating_sub(raw.len()));
         let tail = self.tails.len() as u32;
         self.tails.extend_from_slice(raw.get(HEAD..).unwrap_or_default());
+        let head = head(raw) & mask;
         let node = Node { head, mask, len: raw.len() as u32, tail, child: ROOT, sibling: ROOT, parent: here, what };
         self.nodes.push(node);
         self.append_child(here, at);
@@ -185,7 +203,6 @@ impl Paths {
             let (event_type, kind) = (last(EVENT_TYPE), last(TYPE));
             self.ends.push(End { node: at, event_type, kind, recipes: Vec::new() });
         }
-        (at, node)
     }
 
     /// Behind its siblings, so that what came first is tried first.
@@ -201,8 +218,8 @@ impl Paths {
         self.nodes[last as usize].sibling = at;
     }
 
-    /// The tokens of the sequence that leads to a node, in order.
-    fn tokens(&self, at: u32) -> Vec<PathToken> {
+    /// The nodes from the root to this one.
+    fn way(&self, at: u32) -> Vec<&Node> {
         let mut way = Vec::new();
         let mut node = at;
         while node != ROOT {
@@ -210,13 +227,19 @@ impl Paths {
             node = self.nodes[node as usize].parent;
         }
         way.reverse();
+        way
+    }
+
+    /// The tokens of the sequence that leads to a node, in order.
+    fn tokens(&self, at: u32) -> Vec<PathToken> {
+        let way = self.way(at);
         let mut tokens = Vec::new();
         let mut inside = None;
         for (index, node) in way.iter().enumerate() {
             match node.what {
                 What::Value(key) => tokens.push(PathToken { key, inside, opens: false }),
                 What::Data => {
-                    let opens = way.get(index + 1).is_some_and(|next| next.head[0] as u8 == b'{');
+                    let opens = opens(way.get(index + 1));
                     inside = opens.then_some(tokens.len() as u32);
                     tokens.push(PathToken { key: DATA, inside: None, opens });
                 }
@@ -227,10 +250,28 @@ impl Paths {
         tokens
     }
 
+    /// The sequence that leads to an end.
+    #[cold]
+    pub fn path(&self, end: u32) -> Path {
+        let End { node, event_type, kind, .. } = self.ends[end as usize];
+        let way = self.way(node);
+        let nodes = way.iter().enumerate().map(|(index, node)| {
+            let mut bytes = node.head.to_le_bytes()[..HEAD.min(node.len as usize)].to_vec();
+            bytes.extend_from_slice(&self.tails[node.tail as usize..][..(node.len as usize).saturating_sub(HEAD)]);
+            (node.what, bytes, node.what == What::Data && opens(way.get(index + 1)))
+        });
+        Path { nodes: nodes.collect(), event_type, kind }
+    }
+
     /// An end by its number.
     #[inline(always)]
     pub fn end(&self, end: u32) -> &End {
         &self.ends[end as usize]
+    }
+
+    /// The recipe that was used last at an end.
+    pub fn last_recipe(&mut self, end: u32) -> Option<&mut Recipe> {
+        self.ends[end as usize].recipes.first_mut()
     }
 
     /// The recipe of an end for an input, made if there is none yet, and put first.
@@ -257,24 +298,24 @@ impl Paths {
     }
 }
 
-/// The key at `pos` and the position behind its colon and the whitespace that follows.
-fn key<const LINES: bool>(text: &str, pos: usize, tables: &Tables) -> Option<(KeyId, usize)> {
-    let bytes = text.as_bytes();
-    if byte(bytes, pos) != b'"' {
-        return None;
-    }
-    let (quote, escaped) = string(bytes, pos + 1, bytes.len())?;
-    let colon = blank::<LINES>(bytes, quote + 1);
-    if byte(bytes, colon) != b':' {
-        return None;
-    }
-    let inside = &text[pos + 1..quote];
+/// Is this what follows a `data` that is an object?
+fn opens(next: Option<&&Node>) -> bool {
+    next.is_some_and(|next| next.head as u8 == b'{')
+}
+
+/// The key at the start, and what is behind its colon and the whitespace that follows.
+fn key<'t, const LINES: bool>(rest: &'t [u8], tables: &Tables) -> Option<(KeyId, &'t [u8])> {
+    let inside = rest.strip_prefix(b"\"")?;
+    let (length, escaped) = string(inside)?;
+    let colon = blank::<LINES>(behind(inside, length + 1));
+    let ahead = blank::<LINES>(colon.strip_prefix(b":")?);
+    let name = std::str::from_utf8(&inside[..length]).ok()?;
     let key = if escaped {
-        let mut name = String::new();
-        unescape(inside, &mut name);
-        tables.key(&name)
+        let mut unescaped = String::new();
+        unescape(name, &mut unescaped);
+        tables.key(&unescaped)
     } else {
-        tables.key(inside)
+        tables.key(name)
     };
-    Some((key, blank::<LINES>(bytes, colon + 1)))
+    Some((key, ahead))
 }

@@ -34,7 +34,7 @@ pub(super) struct Step {
 pub(super) const NO_COLUMN: u32 = u32::MAX;
 
 /// How records of one input and one sequence of keys become rows.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Recipe {
     /// `None`: a type that is neither read nor declared.
     pub input: Option<u32>,
@@ -49,6 +49,8 @@ pub(super) struct Recipe {
     pub times: Box<[u32]>,
     /// The token of the object that holds the fields; `None`: the record itself.
     pub object: Option<u32>,
+    /// Has a template been made of it, or found impossible?
+    pub templated: bool,
 }
 
 fn action(ty: &Type) -> Action {
@@ -85,7 +87,7 @@ impl Recipe {
         }
         let times = [&fields, &beside].into_iter().flat_map(|of| TIMES.map(|key| of[key as usize])).flatten().collect();
         let mut recipe =
-            Recipe { input, type_key, steps: Box::default(), missing: Box::default(), time: None, times, object };
+            Recipe { input, type_key, steps: Box::default(), missing: Box::default(), time: None, times, object, templated: false };
         if let Some(input) = input {
             recipe.fill(tables, input, &fields);
         }
@@ -102,6 +104,8 @@ impl Recipe {
             }
             let column = field.column.filter(|_| table.read);
             match (token, column) {
+                // Finding out the time checks the field that tells it.
+                (Some(_), None) if table.time == Some(index) && field.ty == Type::Time => {}
                 (Some(token), column) if column.is_some() || field.ty != Type::Any => {
                     let column = column.unwrap_or(NO_COLUMN);
                     steps.push(Step { token, action: action(&field.ty), field: index, column });

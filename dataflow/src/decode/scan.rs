@@ -1,17 +1,24 @@
 //! One pass over a record: its keys are looked up in the learned sequences, its values become tokens.
 
-use super::paths::{Paths, ROOT, What};
+use super::paths::{Known, Paths, ROOT, What};
 use super::recipe::Recipe;
 use super::string::unescape;
 use super::tables::Tables;
-use super::token::{Kind, Token, blank, byte, value};
+use super::template::Template;
+use super::token::{Kind, Token, behind, blank, first, value};
 
 /// What is kept between chunks: learned sequences and buffers.
 #[derive(Default)]
 pub(super) struct Scanner {
     pub paths: Paths,
+    /// Those of the record that was read last; what is behind them is left from others.
     pub tokens: Vec<Token>,
+    /// What the records look like that came so far.
+    pub templates: Vec<Template>,
 }
+
+/// Templates kept at the most.
+const TEMPLATES_LIMIT: usize = 32;
 
 /// A record that is valid JSON and an object.
 #[derive(Clone, Copy)]
@@ -24,54 +31,126 @@ pub(super) struct Scanned {
     pub after: usize,
 }
 
-impl Scanner {
-    /// Reads the object at `start`; `None`: there is none that is valid.
+/// Where a record is being read.
+struct Walk<'t> {
+    rest: &'t [u8],
+    /// Length of the whole text.
+    total: usize,
+    /// The node that was matched last.
+    here: u32,
+    /// Tokens so far.
+    count: usize,
+    /// The token of the `data` object that is open.
+    data: Option<usize>,
+    /// The bracket of an object comes next.
+    opening: bool,
+}
+
+/// Why a walk has stopped.
+enum Stop {
+    /// Something new is ahead.
+    Unknown,
+    /// There is no room for another token.
+    Full,
+    /// Not valid.
+    Invalid,
+    /// The record has ended: number of its end.
+    Ended(u32),
+}
+
+impl Walk<'_> {
+    /// Follows what is known.
     #[inline(always)]
-    pub fn record<const LINES: bool>(&mut self, text: &str, start: usize, tables: &Tables) -> Option<Scanned> {
-        let bytes = text.as_bytes();
-        self.paths.bound();
-        self.tokens.clear();
-        let (mut here, mut pos) = (ROOT, start);
-        // The token of the `data` object that is open, and whether its bracket comes next.
-        let (mut data, mut opening) = (None, false);
-        loop {
-            let (at, node) = match self.paths.find(here, bytes, pos) {
-                Some(found) => found,
-                None => {
-                    let first = here == ROOT || opening;
-                    self.paths.learn::<LINES>((here, first, data.is_some()), text, pos, tables)?
-                }
-            };
-            here = at;
-            pos += node.len as usize;
+    fn walk<const LINES: bool>(&mut self, known: Known<'_>, tokens: &mut [Token]) -> Stop {
+        let (mut rest, mut here, mut count) = (self.rest, self.here, self.count);
+        let stop = loop {
+            let Some((at, node)) = known.find(here, rest) else { break Stop::Unknown };
+            let ahead = behind(rest, node.len as usize);
             match node.what {
-                What::Data if byte(bytes, pos) == b'{' => {
-                    (data, opening) = (Some((self.tokens.len(), pos)), true);
-                    self.tokens.push(Token::spanning(Kind::Nested, pos, pos));
+                What::End(end) => {
+                    rest = ahead;
+                    break Stop::Ended(end);
+                }
+                What::Close => {
+                    if let Some(index) = self.data.take() {
+                        let (start, _) = tokens[index].span();
+                        let length = self.total - ahead.len() - start as usize;
+                        tokens[index] = Token::spanning(Kind::Nested, start as usize, length);
+                    }
+                    rest = ahead;
+                }
+                What::Data if first(ahead) == b'{' => {
+                    let Some(place) = tokens.get_mut(count) else { break Stop::Full };
+                    *place = Token::spanning(Kind::Nested, self.total - ahead.len(), 0);
+                    self.data = Some(count);
+                    self.opening = true;
+                    (rest, here, count) = (ahead, at, count + 1);
                     continue;
                 }
                 What::Value(_) | What::Data => {
-                    let depth = 1 + u32::from(data.is_some());
-                    let (token, end) = value::<LINES>(bytes, pos, depth)?;
-                    self.tokens.push(token);
-                    pos = end;
-                }
-                What::Close => {
-                    if let Some((index, from)) = data.take() {
-                        self.tokens[index] = Token::spanning(Kind::Nested, from, pos);
-                    }
-                }
-                What::End(end) => {
-                    let after = if byte(bytes, pos) == b'\n' && LINES { pos } else { blank::<LINES>(bytes, pos) };
-                    return Some(Scanned { end, closed: pos, after });
+                    let Some(place) = tokens.get_mut(count) else { break Stop::Full };
+                    let depth = 1 + u32::from(self.data.is_some());
+                    let Some((token, behind)) = value::<LINES>(ahead, self.total, depth) else { break Stop::Invalid };
+                    *place = token;
+                    (rest, count) = (behind, count + 1);
                 }
             }
-            opening = false;
+            here = at;
+            self.opening = false;
+        };
+        (self.rest, self.here, self.count) = (rest, here, count);
+        stop
+    }
+}
+
+impl Scanner {
+    /// Reads the object that `rest`, the end of a text of `total` bytes, begins with; `None`: there is none that is valid.
+    #[inline(never)]
+    pub fn record<const LINES: bool>(&mut self, rest: &[u8], total: usize, tables: &Tables) -> Option<Scanned> {
+        if self.paths.bound() {
+            self.templates.clear();
+        }
+        let mut walk = Walk { rest, total, here: ROOT, count: 0, data: None, opening: true };
+        loop {
+            match walk.walk::<LINES>(self.paths.known(), &mut self.tokens) {
+                Stop::Ended(end) => {
+                    let closed = total - walk.rest.len();
+                    let after = if LINES && first(walk.rest) == b'\n' { walk.rest } else { blank::<LINES>(walk.rest) };
+                    return Some(Scanned { end, closed, after: total - after.len() });
+                }
+                Stop::Unknown => {
+                    let place = (walk.here, walk.opening, walk.data.is_some());
+                    if !self.paths.learn::<LINES>(place, walk.rest, tables) {
+                        return None;
+                    }
+                }
+                Stop::Full => {
+                    let room = self.tokens.len().max(32) * 2;
+                    self.tokens.resize(room, Token::NONE);
+                }
+                Stop::Invalid => return None,
+            }
         }
     }
 }
 
 impl Scanner {
+    /// Makes a template of the record that has just been taken by the last recipe of its end, if there is none yet.
+    #[inline(always)]
+    pub fn template(&mut self, end: u32, text: &str, tables: &Tables) {
+        if self.templates.len() < TEMPLATES_LIMIT && self.paths.last_recipe(end).is_some_and(|recipe| !recipe.templated) {
+            self.add_template(end, text, tables);
+        }
+    }
+
+    #[cold]
+    fn add_template(&mut self, end: u32, text: &str, tables: &Tables) {
+        let path = self.paths.path(end);
+        let Some(recipe) = self.paths.last_recipe(end) else { return };
+        recipe.templated = true;
+        self.templates.extend(Template::of(&path, &self.tokens, text, recipe, tables));
+    }
+
     /// The input of the record whose tokens are here (`None`: no stream reads its type, nor is it declared) and the key
     /// that gave its type; `None`: nothing gives it one.
     #[inline(always)]

@@ -2,51 +2,61 @@
 //!
 //! The buffer has been checked to be UTF-8 before, so that only escapes and control characters are looked at here.
 
-use super::number::word;
+/// Bytes looked at in one step.
+const STEP: usize = 16;
 
-const ONES: u64 = 0x0101_0101_0101_0101;
-const HIGHS: u64 = 0x8080_8080_8080_8080;
-
-/// Marks the bytes that end a run of ordinary characters: `"`, `\` and control characters. The lowest mark is exact.
+/// Marks the bytes that end a run of ordinary characters: `"`, `\` and control characters. One byte for each, so that the
+/// compiler does all of them at once.
 #[inline(always)]
-fn special(word: u64) -> u64 {
-    let quote = word ^ (ONES * b'"' as u64);
-    let backslash = word ^ (ONES * b'\\' as u64);
-    let quote = quote.wrapping_sub(ONES) & !quote;
-    let backslash = backslash.wrapping_sub(ONES) & !backslash;
-    let control = word.wrapping_sub(ONES * 0x20) & !word;
-    (quote | backslash | control) & HIGHS
-}
-
-/// First byte from `pos` that is `"`, `\` or a control character, or something at or behind `end`.
-#[inline(always)]
-pub(super) fn run(bytes: &[u8], mut pos: usize, end: usize) -> usize {
-    while pos < end {
-        let marks = special(word(bytes, pos));
-        if marks != 0 {
-            return pos + (marks.trailing_zeros() / 8) as usize;
-        }
-        pos += 8;
+fn special(step: &[u8; STEP]) -> u128 {
+    let mut marks = [0; STEP];
+    let mut at = 0;
+    while at < STEP {
+        let byte = step[at];
+        let special = (byte == b'"') | (byte == b'\\') | (byte < 0x20);
+        // All bits: what the machine's comparison of vectors gives.
+        marks[at] = 0_u8.wrapping_sub(u8::from(special));
+        at += 1;
     }
-    pos
+    u128::from_le_bytes(marks)
 }
 
-/// The closing quote of the string whose first character is at `pos`, and whether anything is escaped; `None` if it is
-/// not valid or does not end before `end`.
+/// Number of ordinary characters at the start, a few less at the end of the text. A string of nothing else ends behind them
+/// if a quote comes next.
 #[inline(always)]
-pub(super) fn string(bytes: &[u8], pos: usize, end: usize) -> Option<(usize, bool)> {
-    let stop = run(bytes, pos, end);
-    if stop < end && bytes[stop] == b'"' { Some((stop, false)) } else { escaped(bytes, stop, end) }
+pub(super) fn plain(rest: &[u8]) -> usize {
+    let mut ahead = rest;
+    while let Some((step, behind)) = ahead.split_first_chunk() {
+        let marks = special(step);
+        if marks != 0 {
+            return rest.len() - ahead.len() + marks.trailing_zeros() as usize / 8;
+        }
+        ahead = behind;
+    }
+    rest.len() - ahead.len()
 }
 
+/// Length of the string that `rest` begins behind the opening quote of, and whether anything in it is escaped; `None` if it
+/// is not valid or does not end.
+#[inline(always)]
+pub(super) fn string(rest: &[u8]) -> Option<(usize, bool)> {
+    let length = plain(rest);
+    if rest.get(length) == Some(&b'"') { Some((length, false)) } else { escaped(rest, length) }
+}
+
+/// The same from `pos` on, byte by byte.
 #[cold]
-fn escaped(bytes: &[u8], mut pos: usize, end: usize) -> Option<(usize, bool)> {
+fn escaped(rest: &[u8], mut pos: usize) -> Option<(usize, bool)> {
+    let mut any = false;
     loop {
-        pos = run(bytes, pos, end);
-        match bytes[..end].get(pos)? {
-            b'"' => return Some((pos, true)),
-            b'\\' => pos = escape(&bytes[..end], pos)?.1,
-            _ => return None,
+        match rest.get(pos)? {
+            b'"' => return Some((pos, any)),
+            b'\\' => {
+                pos = escape(rest, pos)?.1;
+                any = true;
+            }
+            ..0x20 => return None,
+            _ => pos += 1,
         }
     }
 }
@@ -108,7 +118,7 @@ mod tests {
 
     fn read(inside: &str) -> Option<String> {
         let text = format!("{inside}\",\"next\"");
-        let (end, escaped) = string(text.as_bytes(), 0, text.len())?;
+        let (end, escaped) = string(text.as_bytes())?;
         let mut out = String::new();
         unescape(&text[..end], &mut out);
         assert_eq!(escaped, text[..end].contains('\\'));
@@ -132,8 +142,24 @@ mod tests {
         for bad in ["a\nb", "\u{1f}", r"\x", r"\u12", r"\u12g4", r"\ud800", r"\ud800\u0041", r"\udc00", r"\u+123"] {
             assert_eq!(read(bad), None, "{bad:?}");
         }
-        assert_eq!(string(b"abc", 0, 3), None);
-        assert_eq!(string(b"abc\\", 0, 4), None);
-        assert_eq!(string(b"abc\"", 0, 3), None);
+        assert_eq!(string(b"abc"), None);
+        assert_eq!(string(b"abc\\"), None);
+        assert_eq!(string(b""), None);
+    }
+
+    #[test]
+    fn every_byte_that_ends_a_run_is_found_wherever_it_stands() {
+        for length in 0..40 {
+            for byte in (0..0x20).chain([b'"']) {
+                let mut text = vec![b'\x7F'; 40];
+                text[length] = byte;
+                let expected = (byte == b'"').then_some((length, false));
+                assert_eq!(string(&text), expected);
+                assert_eq!(string(&text[..=length]), expected);
+                text.extend_from_slice(b"\\n\"");
+                text[length] = b'~';
+                assert_eq!(string(&text), Some((42, true)));
+            }
+        }
     }
 }

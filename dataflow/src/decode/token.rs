@@ -32,14 +32,17 @@ pub(super) struct Token {
 }
 
 impl Token {
+    /// Null.
+    pub const NONE: Token = Token { bits: 0, kind: Kind::Null };
+
     #[inline(always)]
     fn new(kind: Kind, bits: u64) -> Token {
         Token { bits, kind }
     }
 
     #[inline(always)]
-    pub fn spanning(kind: Kind, start: usize, end: usize) -> Token {
-        Token { bits: start as u64 | ((end - start) as u64) << 32, kind }
+    pub fn spanning(kind: Kind, start: usize, length: usize) -> Token {
+        Token { bits: start as u64 | (length as u64) << 32, kind }
     }
 
     /// The int, if it is one.
@@ -67,66 +70,80 @@ impl Token {
     }
 }
 
-/// The byte at a position; 0 behind the end.
-#[inline(always)]
-pub(super) fn byte(bytes: &[u8], pos: usize) -> u8 {
-    bytes.get(pos).copied().unwrap_or_default()
-}
-
-/// Behind the whitespace at `pos`. A line break counts as such only where it does not end the record.
-#[inline(always)]
-pub(super) fn blank<const LINES: bool>(bytes: &[u8], mut pos: usize) -> usize {
-    loop {
-        match byte(bytes, pos) {
-            b' ' | b'\t' | b'\r' => pos += 1,
-            b'\n' if !LINES => pos += 1,
-            _ => return pos,
+impl From<Number> for Token {
+    #[inline(always)]
+    fn from(number: Number) -> Token {
+        match number {
+            Number::Int(int) => Token::new(Kind::Int, int as u64),
+            Number::Float(float) => Token::new(Kind::Float, float.to_bits()),
+            Number::Beyond => Token::NONE,
         }
     }
 }
 
-/// The value at `pos` inside of `depth` brackets, and where it ends.
+/// The first byte; 0 at the end.
 #[inline(always)]
-pub(super) fn value<const LINES: bool>(bytes: &[u8], pos: usize, depth: u32) -> Option<(Token, usize)> {
-    match byte(bytes, pos) {
+pub(super) fn first(rest: &[u8]) -> u8 {
+    rest.first().copied().unwrap_or_default()
+}
+
+/// What is behind so many bytes.
+#[inline(always)]
+pub(super) fn behind(rest: &[u8], count: usize) -> &[u8] {
+    rest.get(count..).unwrap_or_default()
+}
+
+/// Behind the whitespace at the start. A line break counts as such only where it does not end the record.
+#[inline(always)]
+pub(super) fn blank<const LINES: bool>(mut rest: &[u8]) -> &[u8] {
+    loop {
+        match rest.split_first() {
+            Some((b' ' | b'\t' | b'\r', behind)) => rest = behind,
+            Some((b'\n', behind)) if !LINES => rest = behind,
+            _ => return rest,
+        }
+    }
+}
+
+/// The value at the start, inside of `depth` brackets, and what is behind it. `total` is the length of the text that `rest`
+/// is the end of.
+#[inline(always)]
+pub(super) fn value<const LINES: bool>(rest: &[u8], total: usize, depth: u32) -> Option<(Token, &[u8])> {
+    let (first, inside) = rest.split_first()?;
+    match first {
         b'"' => {
-            let (end, escaped) = string(bytes, pos + 1, bytes.len())?;
+            let (length, escaped) = string(inside)?;
             let kind = if escaped { Kind::Escaped } else { Kind::Text };
-            Some((Token::spanning(kind, pos + 1, end), end + 1))
+            Some((Token::spanning(kind, total - inside.len(), length), behind(inside, length + 1)))
         }
         b'-' | b'0'..=b'9' => {
-            let (number, end) = number(bytes, pos)?;
-            let token = match number {
-                Number::Int(int) => Token::new(Kind::Int, int as u64),
-                Number::Float(float) => Token::new(Kind::Float, float.to_bits()),
-                Number::Beyond => Token::new(Kind::Null, 0),
-            };
-            Some((token, end))
+            let (number, length) = number(rest)?;
+            Some((number.into(), behind(rest, length)))
         }
-        b't' => word(bytes, pos, b"true", Kind::True),
-        b'f' => word(bytes, pos, b"false", Kind::False),
-        b'n' => word(bytes, pos, b"null", Kind::Null),
+        b't' => word(rest, b"true", Kind::True),
+        b'f' => word(rest, b"false", Kind::False),
+        b'n' => word(rest, b"null", Kind::Null),
         b'[' | b'{' => {
-            let end = nested::<LINES>(bytes, pos, depth)?;
-            Some((Token::spanning(Kind::Nested, pos, end), end))
+            let behind = nested::<LINES>(rest, depth)?;
+            Some((Token::spanning(Kind::Nested, total - rest.len(), rest.len() - behind.len()), behind))
         }
         _ => None,
     }
 }
 
 #[inline(always)]
-fn word(bytes: &[u8], pos: usize, word: &[u8], kind: Kind) -> Option<(Token, usize)> {
-    let end = pos + word.len();
-    (bytes.get(pos..end)? == word).then_some((Token::new(kind, 0), end))
+fn word<'t>(rest: &'t [u8], word: &[u8], kind: Kind) -> Option<(Token, &'t [u8])> {
+    Some((Token::new(kind, 0), rest.strip_prefix(word)?))
 }
 
-/// Where the array or object at `pos` ends.
-fn nested<const LINES: bool>(bytes: &[u8], mut pos: usize, depth: u32) -> Option<usize> {
+/// Behind the array or object at the start.
+#[inline(never)]
+fn nested<const LINES: bool>(mut rest: &[u8], depth: u32) -> Option<&[u8]> {
     // One bit per open bracket, the innermost lowest: is it an object?
     let mut objects = 0_u64;
     let mut level = depth;
     loop {
-        match byte(bytes, pos) {
+        match first(rest) {
             open @ (b'[' | b'{') => {
                 if level == JSON_DEPTH {
                     return None;
@@ -134,59 +151,52 @@ fn nested<const LINES: bool>(bytes: &[u8], mut pos: usize, depth: u32) -> Option
                 level += 1;
                 let object = open == b'{';
                 objects = objects << 1 | u64::from(object);
-                pos = blank::<LINES>(bytes, pos + 1);
-                if byte(bytes, pos) != if object { b'}' } else { b']' } {
+                rest = blank::<LINES>(behind(rest, 1));
+                if first(rest) != if object { b'}' } else { b']' } {
                     if object {
-                        pos = key::<LINES>(bytes, pos)?;
+                        rest = key::<LINES>(rest)?;
                     }
                     continue;
                 }
-                pos += 1;
-                level -= 1;
-                objects >>= 1;
+                (rest, level, objects) = (behind(rest, 1), level - 1, objects >> 1);
             }
-            // Not an array or object: the depth does not matter.
-            _ => pos = value::<LINES>(bytes, pos, level)?.1,
+            // Not an array or object: neither place nor depth matters.
+            _ => rest = value::<LINES>(rest, rest.len(), level)?.1,
         }
         while level > depth {
-            pos = blank::<LINES>(bytes, pos);
-            match (byte(bytes, pos), objects & 1) {
+            rest = blank::<LINES>(rest);
+            match (first(rest), objects & 1) {
                 (b',', 0) => {
-                    pos = blank::<LINES>(bytes, pos + 1);
+                    rest = blank::<LINES>(behind(rest, 1));
                     break;
                 }
                 (b',', _) => {
-                    pos = key::<LINES>(bytes, blank::<LINES>(bytes, pos + 1))?;
+                    rest = key::<LINES>(blank::<LINES>(behind(rest, 1)))?;
                     break;
                 }
-                (b']', 0) | (b'}', 1) => {
-                    pos += 1;
-                    level -= 1;
-                    objects >>= 1;
-                }
+                (b']', 0) | (b'}', 1) => (rest, level, objects) = (behind(rest, 1), level - 1, objects >> 1),
                 _ => return None,
             }
         }
         if level == depth {
-            return Some(pos);
+            return Some(rest);
         }
     }
 }
 
-/// Behind the key at `pos`, its colon and the whitespace that follows.
-fn key<const LINES: bool>(bytes: &[u8], pos: usize) -> Option<usize> {
-    if byte(bytes, pos) != b'"' {
-        return None;
-    }
-    let (end, _) = string(bytes, pos + 1, bytes.len())?;
-    let colon = blank::<LINES>(bytes, end + 1);
-    (byte(bytes, colon) == b':').then(|| blank::<LINES>(bytes, colon + 1))
+/// Behind the key at the start, its colon and the whitespace that follows.
+fn key<const LINES: bool>(rest: &[u8]) -> Option<&[u8]> {
+    let inside = rest.strip_prefix(b"\"")?;
+    let (length, _) = string(inside)?;
+    let colon = blank::<LINES>(behind(inside, length + 1));
+    Some(blank::<LINES>(colon.strip_prefix(b":")?))
 }
 
-/// Where the JSON value of any kind ends that begins at `start` with the whitespace around it; `None`: it is not valid.
-pub(super) fn document<const LINES: bool>(bytes: &[u8], start: usize) -> Option<usize> {
-    let (_, end) = value::<LINES>(bytes, blank::<LINES>(bytes, start), 0)?;
-    Some(blank::<LINES>(bytes, end))
+/// What is behind the JSON value of any kind at the start and the whitespace around it; `None`: it is not valid.
+pub(super) fn document<const LINES: bool>(rest: &[u8]) -> Option<&[u8]> {
+    let start = blank::<LINES>(rest);
+    let (_, behind) = value::<LINES>(start, start.len(), 0)?;
+    Some(blank::<LINES>(behind))
 }
 
 #[cfg(test)]
@@ -194,7 +204,7 @@ mod tests {
     use super::*;
 
     fn is_document(text: &str) -> bool {
-        document::<false>(text.as_bytes(), 0) == Some(text.len())
+        document::<false>(text.as_bytes()) == Some(b"")
     }
 
     #[test]
@@ -252,7 +262,7 @@ mod tests {
 
     #[test]
     fn a_line_break_ends_a_record_in_lines() {
-        assert_eq!(document::<true>(b"[1,\n2]", 0), None);
-        assert_eq!(document::<true>(b"[1]\n[2]", 0), Some(3));
+        assert_eq!(document::<true>(b"[1,\n2]"), None);
+        assert_eq!(document::<true>(b"[1]\n[2]"), Some(&b"\n[2]"[..]));
     }
 }

@@ -45,17 +45,17 @@ impl Reader<'_> {
         }
     }
 
-    fn word(&mut self, len: usize, value: Value) -> Value {
-        self.pos += len;
+    fn word(&mut self, length: usize, value: Value) -> Value {
+        self.pos = self.text.len().min(self.pos + length);
         value
     }
 
     fn number(&mut self) -> Value {
-        let Some((number, end)) = number(self.text.as_bytes(), self.pos) else {
+        let Some((number, length)) = number(&self.text.as_bytes()[self.pos..]) else {
             self.pos = self.text.len();
             return Value::Null;
         };
-        self.pos = end;
+        self.pos += length;
         match number {
             Number::Int(int) => Value::Int(int),
             Number::Float(float) => Value::Float(float),
@@ -65,18 +65,22 @@ impl Reader<'_> {
 
     fn string(&mut self) -> Arc<str> {
         let start = self.pos + 1;
-        let Some((end, escaped)) = string(self.text.as_bytes(), start, self.text.len()) else {
+        let Some((length, escaped)) = string(&self.text.as_bytes()[start..]) else {
             self.pos = self.text.len();
             return "".into();
         };
-        self.pos = end + 1;
-        let inside = &self.text[start..end];
+        self.pos = start + length + 1;
+        let inside = &self.text[start..start + length];
         if !escaped {
             return inside.into();
         }
         let mut out = String::with_capacity(inside.len());
         unescape(inside, &mut out);
         out.into()
+    }
+
+    fn close(&mut self) {
+        self.pos = self.text.len().min(self.pos + 1);
     }
 
     fn array(&mut self) -> Value {
@@ -88,7 +92,7 @@ impl Reader<'_> {
                 self.pos += 1;
             }
         }
-        self.pos += 1;
+        self.close();
         Value::Array(Arc::new(items))
     }
 
@@ -106,7 +110,7 @@ impl Reader<'_> {
                 self.pos += 1;
             }
         }
-        self.pos += 1;
+        self.close();
         Value::Map(Arc::new(map))
     }
 }
