@@ -123,14 +123,21 @@ fn main() {
         ("rarog, 3 declared fields", least(&chunks, ours(plan(true, &read)))),
         ("rarog, 3 undeclared fields", least(&chunks, ours(plan(false, &read)))),
         ("rarog, no fields", least(&chunks, ours(plan(true, &[])))),
-        ("serde_json, typed struct", least(&chunks, |chunk| {
-            let readings = chunk.lines().map(|line| serde_json::from_str::<Reading>(line).expect("it is JSON"));
-            readings.map(black_box).count() as u64
-        })),
-        ("serde_json, Value", least(&chunks, |chunk| {
-            let values = chunk.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("it is JSON"));
-            values.map(black_box).count() as u64
-        })),
+        (
+            "serde_json, typed struct",
+            least(&chunks, |chunk| {
+                let readings = chunk.lines().map(|line| serde_json::from_str::<Reading>(line).expect("it is JSON"));
+                readings.map(black_box).count() as u64
+            }),
+        ),
+        (
+            "serde_json, Value",
+            least(&chunks, |chunk| {
+                let values =
+                    chunk.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("it is JSON"));
+                values.map(black_box).count() as u64
+            }),
+        ),
     ];
     for (what, took) in rows {
         println!("{what:28} {:7.1} ns per event", took.as_nanos() as f64 / EVENTS as f64);

@@ -86,8 +86,16 @@ impl Recipe {
             _ => {}
         }
         let times = [&fields, &beside].into_iter().flat_map(|of| TIMES.map(|key| of[key as usize])).flatten().collect();
-        let mut recipe =
-            Recipe { input, type_key, steps: Box::default(), missing: Box::default(), time: None, times, object, templated: false };
+        let mut recipe = Recipe {
+            input,
+            type_key,
+            steps: Box::default(),
+            missing: Box::default(),
+            time: None,
+            times,
+            object,
+            templated: false,
+        };
         if let Some(input) = input {
             recipe.fill(tables, input, &fields);
         }

@@ -138,7 +138,8 @@ impl Scanner {
     /// Makes a template of the record that has just been taken by the last recipe of its end, if there is none yet.
     #[inline(always)]
     pub fn template(&mut self, end: u32, text: &str, tables: &Tables) {
-        if self.templates.len() < TEMPLATES_LIMIT && self.paths.last_recipe(end).is_some_and(|recipe| !recipe.templated) {
+        if self.templates.len() < TEMPLATES_LIMIT && self.paths.last_recipe(end).is_some_and(|recipe| !recipe.templated)
+        {
             self.add_template(end, text, tables);
         }
     }
