@@ -2,6 +2,8 @@
 
 mod args;
 mod check;
+#[cfg(feature = "demo")]
+mod demo;
 mod files;
 mod generate;
 mod program;
@@ -19,10 +21,8 @@ pub mod exit {
     /// Usage, or a file that cannot be read.
     pub const USAGE: u8 = 2;
     /// A connector could not be reached in time.
-    #[allow(dead_code)]
     pub const UNREACHABLE: u8 = 3;
     /// Another run of the same name has taken the connection.
-    #[allow(dead_code)]
     pub const TAKEN_OVER: u8 = 4;
 }
 
@@ -34,6 +34,8 @@ fn main() -> ExitCode {
         Command::Fmt(args) => check::format(&args),
         Command::Explain(args) => check::explain(&args),
         Command::Graph(args) => check::graph(&args),
+        #[cfg(feature = "demo")]
+        Command::Demo(args) => demo::main(&args),
         Command::Generate(args) => generate::main(&args),
     }
 }

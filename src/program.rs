@@ -18,7 +18,6 @@ pub fn compile(program: &Path, connectors: &Connectors) -> Result<Plan, ExitCode
 
 /// Compiles a text; diagnostics go to stderr.
 #[cfg(feature = "demo")]
-#[allow(dead_code)]
 pub fn compile_text(name: &str, text: &str, connectors: &Connectors) -> Result<Plan, ExitCode> {
     plan(front_end_on_text(name.into(), text, connectors)?)
 }

@@ -13,6 +13,7 @@ Examples:
   rarog run hot.vpl                          run it live, on its connectors
   rarog check hot.vpl                        all mistakes of a program at once
   rarog explain hot.vpl                      what it reads, keeps and promises
+  rarog demo                                 broker, sensors and alerts in one process
 
 Exit codes: 0 ok, 1 a check or a pipeline failed, 2 usage or unreadable file, 3 cannot reach a connector, 4 taken over";
 
@@ -40,6 +41,9 @@ pub enum Command {
     Explain(ExplainArgs),
     /// Draw the graph of a program
     Graph(GraphArgs),
+    /// Show it all at once: a broker, sensors and alerts in this process
+    #[cfg(feature = "demo")]
+    Demo(DemoArgs),
     /// Write events out of a seed, as JSON lines
     Generate(GenerateArgs),
 }
@@ -121,6 +125,19 @@ pub struct GraphArgs {
     pub format: GraphFormat,
     #[command(flatten)]
     pub connectors: Connectors,
+}
+
+/// Arguments of `demo`.
+#[cfg(feature = "demo")]
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  rarog demo\n  rarog demo --seconds 10 --rate 20000")]
+pub struct DemoArgs {
+    /// End after this time, with a summary; by default it goes on until Ctrl-C
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub seconds: Option<u64>,
+    /// Sensor readings per second
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    pub rate: u64,
 }
 
 /// Arguments of `generate`.

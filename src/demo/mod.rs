@@ -13,7 +13,8 @@ mod sensors;
 use crate::args::{Connectors, DemoArgs, Output};
 use crate::program;
 use crate::run::stop::Stop;
-use crate::run::{Failure, Pipeline, Surroundings, live};
+use crate::run::host::Surroundings;
+use crate::run::{Failure, Pipeline, live};
 use board::Board;
 use rarog_connectors::mqtt::{Address, MqttConfig};
 use std::process::ExitCode;
@@ -58,7 +59,7 @@ fn run(args: &DemoArgs) -> Result<(), Failure> {
         .map_err(|_| Failure::failed("the program of the demonstration does not compile"))?;
     eprintln!("{PROGRAM}");
     eprintln!("broker on 127.0.0.1:{port}, {} readings/s on {INPUT}; Ctrl-C ends", args.rate);
-    let around = Surroundings::quiet(Output::None);
+    let around = Surroundings::plain(Output::None);
     around.stop.by_signals(&around.talk).map_err(|error| Failure::failed(format!("cannot listen to signals: {error}")))?;
     let board = Board::open(mqtt(port, "board"), START).map_err(Failure::failed)?;
     let began = Instant::now();
@@ -94,7 +95,7 @@ fn start_beside(board: Board, sensors: MqttConfig, args: &DemoArgs, stop: &Arc<S
         move || sensors::publish(sensors, INPUT, rate, &stop, &published)
     };
     let (asked, ask) = channel();
-    stop.on_request(Box::new(move || drop(asked.send(()))));
+    stop.on_request(Box::new(move || _ = asked.send(())));
     let (limit, stop) = (args.seconds.map(Duration::from_secs), stop.clone());
     let sensors = thread::spawn(move || {
         let publisher = thread::spawn(publishing);

@@ -92,7 +92,7 @@ impl DeadLetters {
             "detail": record.detail,
             "connector": self.origin,
             "stream": record.stream,
-            "position": { "chunk": record.chunk, "record": record.index },
+            "position": record.position,
             "raw": String::from_utf8_lossy(&record.raw),
         })
     }

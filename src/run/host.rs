@@ -28,6 +28,13 @@ pub struct Surroundings {
     pub stop: Arc<Stop>,
 }
 
+impl Surroundings {
+    /// Without a file of dead letters and without a bar.
+    pub fn plain(output: Output) -> Surroundings {
+        Surroundings { output, dead: DeadFile::default(), talk: Talk::default(), stop: Arc::default() }
+    }
+}
+
 /// The host of one pipeline.
 pub struct RunHost {
     plan: Arc<Plan>,

@@ -2,12 +2,12 @@
 
 mod dead;
 mod engine;
-mod host;
-mod live;
+pub mod host;
+pub mod live;
 mod on_file;
 mod replay;
 mod results;
-mod stop;
+pub mod stop;
 mod stoppable;
 mod talk;
 
@@ -35,11 +35,13 @@ pub struct Failure {
 }
 
 impl Failure {
-    fn usage(message: impl Into<String>) -> Failure {
+    /// The command line or a file cannot be used.
+    pub fn usage(message: impl Into<String>) -> Failure {
         Failure { code: exit::USAGE, message: message.into() }
     }
 
-    fn failed(message: impl Into<String>) -> Failure {
+    /// A pipeline, or something that it needs, has failed.
+    pub fn failed(message: impl Into<String>) -> Failure {
         Failure { code: exit::FAILED, message: message.into() }
     }
 }

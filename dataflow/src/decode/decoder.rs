@@ -69,6 +69,7 @@ impl Refused {
             reason: self.refusal.reason.name(),
             chunk,
             index: self.index as u64,
+            position: Some(self.span.0 as u64),
             stream: None,
             detail: self.refusal.detail,
             raw: raw.to_vec(),
@@ -177,7 +178,7 @@ impl Decoder {
         let dead = refused.into_iter().map(|refused| {
             let (start, end) = refused.span;
             let raw = spoilt.get(&start).map_or(&text.as_bytes()[start..end], Vec::as_slice);
-            refused.into_dead(chunk.seq, raw)
+            DeadRecord { position: None, ..refused.into_dead(chunk.seq, raw) }
         });
         let dead = dead.collect();
         conclude(chunk, gather, &text, dead, scanner, &self.messages)

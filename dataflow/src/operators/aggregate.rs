@@ -13,6 +13,7 @@ impl Context {
             reason: "late",
             chunk: chunk.seq,
             index: rows.pos[row] >> phase::BITS,
+            position: None,
             stream: Some(self.stream()),
             detail: "every window that it belongs to is closed; .watermark(out_of_order: d) waits longer".into(),
             raw: crate::encode::record_json(rows, self.input_layout(0), row),
@@ -25,6 +26,7 @@ impl Context {
             reason: "eval_limit",
             chunk: chunk.seq,
             index,
+            position: None,
             stream: Some(self.stream()),
             detail: "an item of the aggregate made more than 128 nested calls or 10000000 loop turns; it is null"
                 .into(),

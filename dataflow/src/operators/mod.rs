@@ -105,6 +105,7 @@ impl Context {
                 reason: "eval_limit",
                 chunk: chunk.seq,
                 index: rows.pos[row as usize] >> crate::batch::phase::BITS,
+                position: None,
                 stream: Some(self.stream()),
                 detail: "an expression made more than 128 nested calls or 10000000 loop turns; its value is null"
                     .into(),

@@ -81,6 +81,7 @@ fn report(chunk: &Chunk, rows: &Rows, hits: &[u32], context: &Context) {
             reason: "eval_limit",
             chunk: chunk.seq,
             index: rows.pos[row as usize] >> phase::BITS,
+            position: None,
             stream: Some(context.stream()),
             detail: "the function of .process made more than 128 nested calls or 10000000 loop turns".into(),
             raw: crate::encode::record_json(rows, context.input_layout(0), row as usize),

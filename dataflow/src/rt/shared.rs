@@ -15,6 +15,9 @@ pub struct DeadRecord {
     pub chunk: u64,
     /// Index of the record in its chunk, or of the line or message if it never became a record.
     pub index: u64,
+    /// Where its line begins, in bytes: in the chunk as the decoder tells, in the input once the intake has added where
+    /// the chunk begins. `None`: it is no line, or an operator met it.
+    pub position: Option<u64>,
     /// The stream at which it happened, if it got that far.
     pub stream: Option<Arc<str>>,
     /// What is wrong, in words.

@@ -236,6 +236,7 @@ impl LiveIntake {
                     reason: "too_large",
                     chunk: chunk.seq,
                     index: 0,
+                    position: None,
                     stream: None,
                     detail: format!("a line of {bytes} bytes"),
                     raw: Vec::new(),

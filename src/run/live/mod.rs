@@ -31,7 +31,8 @@ use super::host::Surroundings;
 use super::talk::Talk;
 use super::{Failure, Pipeline};
 use crate::args::{Output, RunArgs};
-use ends::{LiveEnds, Terms};
+use ends::LiveEnds;
+pub use ends::Terms;
 use rarog_control::engine::{Engine, Epoch, PipelineId, Placement};
 use rarog_lang::plan::Op;
 use std::sync::Arc;
@@ -59,16 +60,21 @@ pub fn run(args: &RunArgs, pipelines: Vec<Pipeline>) -> Result<(), Failure> {
         connect_timeout: args.connect_timeout,
         chunk_rows: args.batch_rows,
     };
+    run_in(&around, terms, args.workers, pipelines)
+}
+
+/// Runs programs in given surroundings until they are stopped or all inputs have ended.
+pub fn run_in(around: &Surroundings, terms: Terms, workers: u16, pipelines: Vec<Pipeline>) -> Result<(), Failure> {
     let ends = Arc::new(LiveEnds::new(around.clone(), terms));
     let engine = LocalEngine::new(ends.clone());
     let began = Instant::now();
     let ids: Vec<PipelineId> = pipelines.iter().map(|pipeline| PipelineId::new(&pipeline.name)).collect();
     for (pipeline, id) in pipelines.into_iter().zip(&ids) {
-        let placement = Placement { pipeline: id.clone(), epoch: Epoch(0), plan: pipeline.plan, workers: args.workers };
+        let placement = Placement { pipeline: id.clone(), epoch: Epoch(0), plan: pipeline.plan, workers };
         engine.install(placement).map_err(|refused| Failure::usage(format!("{id}: {refused}")))?;
     }
     let open = ends.open_pipelines();
-    limit_stopping(&around, &ends);
+    limit_stopping(around, &ends);
     let beats = beats::start(open.iter().map(|pipeline| pipeline.intake()).collect());
     let mut failures = Vec::new();
     for (id, pipeline) in ids.iter().zip(&open) {

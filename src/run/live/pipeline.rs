@@ -295,6 +295,7 @@ fn reports(progress: &Arc<Progress>, printer: &Arc<RunHost>, wakers: &Arc<Wakers
                 reason: "undeliverable",
                 chunk: 0,
                 index: number.fetch_add(1, Ordering::Relaxed),
+                position: None,
                 stream: None,
                 detail: format!("topic {}: {reason}", output.topic),
                 raw: output.payload.to_vec(),

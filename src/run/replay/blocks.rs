@@ -22,6 +22,12 @@ pub struct Blocks {
     filled: usize,
     /// The line at the end is too long: the rest of it is dropped.
     skipping: bool,
+    /// Bytes dropped of lines that are too long, and of these those of the line at the end.
+    dropped: u64,
+    dropped_of_last: u64,
+    /// Where the next chunk begins in the input, but for what was dropped before it, and how much that is.
+    cut: u64,
+    dropped_before: u64,
     ended: bool,
 }
 
@@ -29,7 +35,18 @@ impl Blocks {
     /// Cuts by size, or so many lines at a time.
     pub fn new(rows: Option<usize>) -> Blocks {
         let rows = rows.map(|rows| rows.max(1));
-        Blocks { rows, buffer: Vec::new(), start: 0, filled: 0, skipping: false, ended: false }
+        Blocks {
+            rows,
+            buffer: Vec::new(),
+            start: 0,
+            filled: 0,
+            skipping: false,
+            dropped: 0,
+            dropped_of_last: 0,
+            cut: 0,
+            dropped_before: 0,
+            ended: false,
+        }
     }
 
     /// Where to read into.
@@ -54,15 +71,29 @@ impl Blocks {
             let rest = memchr::memchr(b'\n', fresh).unwrap_or(fresh.len());
             self.skipping = rest == fresh.len();
             self.buffer.copy_within(from + rest..self.filled, from);
-            self.filled -= rest;
+            self.drop_last(rest);
+        }
+        if !self.skipping {
+            self.dropped_of_last = 0;
         }
         let line = memchr::memrchr(b'\n', &self.buffer[self.start..self.filled]);
         let line = line.map_or(self.start, |at| self.start + at + 1);
         if self.filled - line > MESSAGE_BYTES + 1 {
-            self.filled = line + MESSAGE_BYTES + 1;
+            self.drop_last(self.filled - line - MESSAGE_BYTES - 1);
             self.skipping = true;
         }
         count
+    }
+
+    fn drop_last(&mut self, count: usize) {
+        self.filled -= count;
+        self.dropped += count as u64;
+        self.dropped_of_last += count as u64;
+    }
+
+    /// Where the next chunk begins in the input.
+    pub fn position(&self) -> u64 {
+        self.cut + self.dropped_before
     }
 
     /// Adds bytes. Gives their number back.
@@ -100,8 +131,10 @@ impl Blocks {
             Some(at) => at + 1,
             None => return None,
         };
+        self.cut += end as u64;
+        self.dropped_before = self.dropped - self.dropped_of_last;
         if self.rows.is_some() {
-            let lines = bytes[..end].to_vec();
+            let lines = self.buffer[self.start..self.start + end].to_vec();
             self.start += end;
             return Some(lines);
         }
@@ -195,6 +228,29 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn chunks_know_where_they_begin() {
+        let long = vec![b'x'; 2 * MESSAGE_BYTES];
+        let input = [&lines(9000)[..], &long, b"\n", &lines(9000), &long, &long, b"\nlast"].concat();
+        let mut blocks = Blocks::new(None);
+        let mut reads = input.chunks(50_000);
+        let mut seen = 0;
+        while !blocks.is_empty() {
+            let position = blocks.position() as usize;
+            if let Some(chunk) = blocks.cut(false, || None) {
+                let same = chunk.len().min(1000);
+                assert_eq!(chunk[..same], input[position..position + same]);
+                seen += 1;
+            } else {
+                match reads.next() {
+                    Some(bytes) => _ = blocks.push(bytes),
+                    None => _ = blocks.end(),
+                }
+            }
+        }
+        assert!(seen > 6);
     }
 
     #[test]

@@ -125,8 +125,8 @@ impl Replay {
 
 /// What reading gave.
 enum Got {
-    /// Lines, and whether they are the last.
-    Lines(Vec<u8>, bool),
+    /// Lines, where they begin in the input, and whether they are the last.
+    Lines(Vec<u8>, u64, bool),
     /// Nothing at the moment.
     Nothing,
     Failed(std::io::Error),
@@ -140,8 +140,9 @@ impl Inner {
                 Source::File(_) => false,
                 Source::Pipe(pipe) => pipe.is_quiet(),
             };
+            let position = state.blocks.position();
             if let Some(lines) = state.blocks.cut(quiet, || lock(&self.spare).pop()) {
-                return Got::Lines(lines, state.blocks.is_empty());
+                return Got::Lines(lines, position, state.blocks.is_empty());
             }
             let read = match &mut state.source {
                 Source::File(file) => match file.read(state.blocks.room()) {
@@ -177,8 +178,8 @@ impl Intake for Replay {
         if state.ended {
             return Pulled::End;
         }
-        let (lines, end) = match self.inner.next(&mut state) {
-            Got::Lines(lines, end) => (lines, end),
+        let (lines, position, end) = match self.inner.next(&mut state) {
+            Got::Lines(lines, position, end) => (lines, position, end),
             Got::Nothing => return Pulled::Pending,
             Got::Failed(error) => {
                 state.ended = true;
@@ -195,7 +196,11 @@ impl Intake for Replay {
             state.batch = batch_offset_behind(&lines, batch);
         }
         let inner = self.inner.clone();
-        Pulled::Chunk(Box::new(move || inner.decode(chunk, lines, &baton, batch)))
+        Pulled::Chunk(Box::new(move || {
+            let mut decoded = inner.decode(chunk, lines, &baton, batch);
+            decoded.dead.iter_mut().flat_map(|dead| &mut dead.position).for_each(|at| *at += position);
+            decoded
+        }))
     }
 
     fn on_data(&self, wake: Box<dyn Fn() + Send + Sync>) {
