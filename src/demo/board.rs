@@ -39,7 +39,8 @@ impl Board {
     /// Subscribes.
     pub fn open(mqtt: MqttConfig, timeout: Duration) -> Result<Board, String> {
         let topics = [OUTPUT, ALERTS].map(String::from);
-        let source = MqttSource::start(SourceConfig::new(mqtt, topics), || {}, None).map_err(|error| error.to_string())?;
+        let source =
+            MqttSource::start(SourceConfig::new(mqtt, topics), || {}, None).map_err(|error| error.to_string())?;
         source.wait_connected(timeout).map_err(|error| error.to_string())?;
         Ok(Board { source })
     }

@@ -28,7 +28,10 @@ pub fn start() -> Result<u16, String> {
             eprintln!("rarog demo: the broker has ended: {error}");
         }
     };
-    thread::Builder::new().name("broker".into()).spawn(body).map_err(|error| format!("cannot start the broker: {error}"))?;
+    thread::Builder::new()
+        .name("broker".into())
+        .spawn(body)
+        .map_err(|error| format!("cannot start the broker: {error}"))?;
     Ok(port)
 }
 

@@ -12,8 +12,8 @@ mod sensors;
 
 use crate::args::{Connectors, DemoArgs, Output};
 use crate::program;
-use crate::run::stop::Stop;
 use crate::run::host::Surroundings;
+use crate::run::stop::Stop;
 use crate::run::{Failure, Pipeline, live};
 use board::Board;
 use rarog_connectors::mqtt::{Address, MqttConfig};
@@ -60,7 +60,10 @@ fn run(args: &DemoArgs) -> Result<(), Failure> {
     eprintln!("{PROGRAM}");
     eprintln!("broker on 127.0.0.1:{port}, {} readings/s on {INPUT}; Ctrl-C ends", args.rate);
     let around = Surroundings::plain(Output::None);
-    around.stop.by_signals(&around.talk).map_err(|error| Failure::failed(format!("cannot listen to signals: {error}")))?;
+    around
+        .stop
+        .by_signals(&around.talk)
+        .map_err(|error| Failure::failed(format!("cannot listen to signals: {error}")))?;
     let board = Board::open(mqtt(port, "board"), START).map_err(Failure::failed)?;
     let began = Instant::now();
     let beside = start_beside(board, mqtt(port, "sensors"), args, &around.stop);
