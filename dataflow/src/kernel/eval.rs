@@ -8,7 +8,7 @@ use super::logic::{blend, connect, truth};
 use super::node::{Node, Second};
 use super::operand::Operand;
 use super::row;
-use super::scope::{Mask, Scope};
+use super::scope::{Mask, Scope, matching};
 use super::select::indices;
 use crate::column::{Column, Prim, from_values};
 use rarog_lang::eval::interpreter::Evaluator;
@@ -99,13 +99,13 @@ impl Run<'_> {
                 match compare(if want { *op } else { negated(*op) }, &a, &b, scope.len()) {
                     Answer::Null => Mask::All(false),
                     Answer::Rows(values, None) => Mask::Rows(values),
-                    Answer::Rows(values, valid) => Mask::of(&values, &valid, true),
+                    Answer::Rows(values, valid) => Mask::Rows(matching(&values, &valid, true)),
                 }
             }
             Node::Connect(absorbing, sides, second) => self.connect_holds(*absorbing, sides, *second, want, scope),
             node => match self.eval(node, scope) {
                 Operand::Const(value) => Mask::All(value == Value::Bool(want)),
-                Operand::Column(Column::Bool(prim)) => Mask::of(&prim.values, &prim.valid, want),
+                Operand::Column(Column::Bool(prim)) => Mask::Rows(matching(&prim.values, &prim.valid, want)),
                 Operand::Column(Column::Any(values)) => {
                     Mask::Rows(values.iter().map(|value| *value == Value::Bool(want)).collect())
                 }
@@ -118,7 +118,7 @@ impl Run<'_> {
         let [a, b] = sides;
         if second == Second::Needed && want != absorbing {
             let prim = self.connect(absorbing, sides, second, scope);
-            return Mask::of(&prim.values, &prim.valid, want);
+            return Mask::Rows(matching(&prim.values, &prim.valid, want));
         }
         // Where the first operand is the wanted absorbing value the second cannot change that; where the first is not
         // the wanted other value it cannot help.
@@ -229,9 +229,7 @@ impl Run<'_> {
             let b = self.eval(b, scope);
             return connect(absorbing, &a, &truth(&b, rows));
         }
-        let Mask::Rows(mut open) = Mask::of(&a.values, &a.valid, absorbing) else {
-            unreachable!("it is one flag per row")
-        };
+        let mut open = matching(&a.values, &a.valid, absorbing);
         open.iter_mut().for_each(|flag| *flag = !*flag);
         let b = self.eval_where(b, &open, scope);
         connect(absorbing, &a, &truth(&b, rows))

@@ -77,19 +77,19 @@ pub enum Mask {
 }
 
 impl Mask {
-    /// Where valid values are as wanted.
-    pub fn of(values: &[bool], valid: &Valid, want: bool) -> Mask {
-        Mask::Rows(match valid {
-            None => values.iter().map(|value| *value == want).collect(),
-            Some(valid) => values.iter().zip(valid.iter()).map(|(value, valid)| (*value == want) & valid).collect(),
-        })
-    }
-
     /// One flag per row.
     pub fn into_flags(self, rows: usize) -> Vec<bool> {
         match self {
             Mask::All(flag) => vec![flag; rows],
             Mask::Rows(flags) => flags,
         }
+    }
+}
+
+/// Where valid values are as wanted.
+pub fn matching(values: &[bool], valid: &Valid, want: bool) -> Vec<bool> {
+    match valid {
+        None => values.iter().map(|value| *value == want).collect(),
+        Some(valid) => values.iter().zip(valid.iter()).map(|(value, valid)| (*value == want) & valid).collect(),
     }
 }
