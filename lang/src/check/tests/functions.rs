@@ -153,3 +153,11 @@ fn a_global_has_a_limit() {
     let outcome = outcome(&text, "", &mut Record::closed());
     assert_eq!(outcome.errors(), [("E0109", "a17")]);
 }
+
+#[test]
+fn a_map_may_lack_fields_of_a_struct() {
+    let text = "type P: x: int, name: str\nfn f(p: P) -> str: p.name ?? 'none'\n";
+    assert_eq!(outcome(text, "f({x: 1}) + f({})", &mut Record::closed()).errors(), []);
+    let wrong = outcome(text, "f([1])", &mut Record::closed());
+    assert_eq!(wrong.errors(), [("E0301", "f")]);
+}
