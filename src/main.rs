@@ -10,8 +10,7 @@ mod program;
 mod run;
 mod stdout;
 
-use args::{Cli, Command};
-use clap::Parser;
+use args::Command;
 use std::process::ExitCode;
 
 /// Exit codes (docs/cli.md); 0 is ok.
@@ -27,7 +26,7 @@ pub mod exit {
 }
 
 fn main() -> ExitCode {
-    match Cli::parse().command {
+    match args::parse().command {
         Command::Run(args) => run::main(&args),
         Command::Simulate(args) => run::main(&args.into()),
         Command::Check(args) => check::check(&args),

@@ -4,7 +4,9 @@ mod run;
 
 pub use run::{InputFormat, Output, RunArgs, SimulateArgs};
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::error::{ContextKind, ContextValue};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use rarog_lang::check::suggestion::nearest;
 use std::path::PathBuf;
 
 const EXAMPLES: &str = "\
@@ -24,6 +26,23 @@ pub struct Cli {
     /// What to do
     #[command(subcommand)]
     pub command: Command,
+}
+
+/// Reads the command line; ends the process if it cannot be used, or with the help that it asks for.
+pub fn parse() -> Cli {
+    Cli::try_parse().unwrap_or_else(|mut error| {
+        let typed = error.get(ContextKind::InvalidSubcommand).map(ToString::to_string);
+        if let Some(meant) = typed.and_then(|typed| meant(&typed)) {
+            error.insert(ContextKind::SuggestedSubcommand, ContextValue::Strings(vec![meant]));
+        }
+        error.exit()
+    })
+}
+
+/// The subcommand that was probably meant: also of letters that were exchanged.
+fn meant(typed: &str) -> Option<String> {
+    let command = Cli::command();
+    nearest(typed, command.get_subcommands().map(clap::Command::get_name)).map(String::from)
 }
 
 /// Subcommands.
@@ -159,7 +178,7 @@ pub struct GenerateArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub keys: Option<u64>,
     /// Readings per second; by default as fast as they are taken
-    #[arg(long, value_name = "N", value_parser = rate)]
+    #[arg(long, value_name = "N", value_parser = rate, allow_negative_numbers = true)]
     pub rate: Option<f64>,
     /// Write here instead of to standard output
     #[arg(short, long, value_name = "FILE")]
@@ -176,7 +195,6 @@ fn rate(text: &str) -> Result<f64, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_command_line_is_consistent() {

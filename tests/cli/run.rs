@@ -16,9 +16,9 @@ fn lines(text: &str) -> Vec<Value> {
 
 #[test]
 fn results_go_to_stdout_and_the_summary_to_stderr() {
-    let finished = rarog(&["run", HOT, "--input", READINGS]).exits(0).says(&["in 7", "out 5", "late 0", "dead 1"]);
+    let finished = rarog(&["run", HOT, "--input", READINGS]).exits(0).says(&["in 7", "out 6", "late 0", "dead 1"]);
     let outputs = lines(&finished.stdout);
-    assert_eq!(outputs.len(), 5, "{}", finished.stdout);
+    assert_eq!(outputs.len(), 6, "{}", finished.stdout);
     assert_eq!(outputs[0]["event_type"], "Hot");
     assert_eq!(outputs[0]["timestamp"], "2026-01-01T08:00:35Z");
     assert_eq!(outputs[0]["data"]["sensor"], "s1");
@@ -28,7 +28,7 @@ fn results_go_to_stdout_and_the_summary_to_stderr() {
 #[test]
 fn every_form_of_a_run_gives_the_same() {
     let wanted = rarog(&["run", VISITS, "--input", CLICKS]).exits(0).stdout;
-    assert_eq!(lines(&wanted).len(), 8, "{wanted}");
+    assert_eq!(lines(&wanted).len(), 9, "{wanted}");
     let clicks = fs::read_to_string(checkout().join(CLICKS)).expect("an example");
     let readings = fs::read_to_string(checkout().join(READINGS)).expect("an example");
     for args in [
@@ -55,7 +55,7 @@ fn without_output_it_counts() {
     for args in
         [vec!["run", VISITS, "--input", CLICKS, "--output", "none"], vec!["simulate", "-p", VISITS, "-e", CLICKS, "-q"]]
     {
-        let finished = rarog(&args).exits(0).says(&["Visit: 4", "Seen: 4"]);
+        let finished = rarog(&args).exits(0).says(&["Visit: 4", "Seen: 5"]);
         assert_eq!(finished.stdout, "");
     }
 }
@@ -63,7 +63,7 @@ fn without_output_it_counts() {
 #[test]
 fn pretty_is_for_people() {
     let finished = rarog(&["run", HOT, "--input", READINGS, "--output", "pretty"]).exits(0);
-    assert_eq!(finished.stdout.lines().count(), 5);
+    assert_eq!(finished.stdout.lines().count(), 6);
     let first = finished.stdout.lines().next().expect("a line");
     for part in ["2026-01-01T08:00:35Z", "Hot", "s1", "142.7"] {
         assert!(first.contains(part), "{first}");
