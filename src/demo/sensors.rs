@@ -10,7 +10,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 /// How many sensors there are.
 const SENSORS: u64 = 20;
 /// Readings that are due are published so often.
-const BEAT: Duration = Duration::from_millis(10);
+const BEAT: Duration = Duration::from_millis(1);
 /// The time that sensor 0 takes to warm up and cool down; the others take longer.
 const SWING_SECONDS: f64 = 12.0;
 /// How long the broker has to take what was published last.

@@ -2,6 +2,7 @@
 //!
 //! Not about results of the language (tests/golden) nor about brokers (tests/mqtt).
 
+mod demo;
 mod documents;
 mod front_end;
 mod generate;
