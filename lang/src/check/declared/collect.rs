@@ -97,6 +97,7 @@ pub(super) fn collect<'a>(
             Item::Import(_) => {}
         }
     }
+    declared.places = named.into_iter().map(|(name, (_, place))| (name, place)).collect();
     let resolved = inherit::resolve_all(&events, &type_declarations, problems);
     (declared.events, declared.types, declared.items) = (resolved.events, resolved.types, items);
     let nodes = functions.into_iter().chain(lambdas).chain(values).collect();

@@ -13,7 +13,7 @@ use crate::ast::{self, Ident, Item};
 use crate::span::Span;
 use crate::value::Type;
 use indexmap::IndexMap;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::problems::Problems;
@@ -77,6 +77,8 @@ pub enum Named {
 pub struct Declared<'a> {
     items: Vec<&'a Item>,
     named: IndexMap<Arc<str>, Named>,
+    /// Where each of these is declared first.
+    places: HashMap<Arc<str>, Span>,
     events: IndexMap<Arc<str>, Event>,
     types: IndexMap<Arc<str>, Type>,
     functions: IndexMap<Arc<str>, Function<'a>>,
@@ -117,6 +119,11 @@ impl<'a> Declared<'a> {
     /// What the name stands for among events, streams and patterns; `None`: an undeclared event.
     pub fn named(&self, name: &str) -> Option<Named> {
         self.named.get(name).copied()
+    }
+
+    /// Is this the place where an event, stream or pattern is declared first?
+    pub fn is_first(&self, name: &Ident) -> bool {
+        self.places.get(&name.name) == Some(&name.span)
     }
 
     /// Is it a stream?

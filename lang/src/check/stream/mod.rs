@@ -102,8 +102,8 @@ impl<'s, 'a> Streams<'s, 'a> {
     /// The order in which streams are built; circles are reported.
     fn order(&mut self) -> Vec<usize> {
         let mut places: HashMap<&Arc<str>, usize> = HashMap::new();
-        for (index, ast) in self.asts.iter().enumerate() {
-            places.entry(&ast.name.name).or_insert(index);
+        for (index, ast) in self.asts.iter().enumerate().filter(|(_, ast)| self.is_meant(ast)) {
+            places.insert(&ast.name.name, index);
         }
         let patterns = patterns_of(self.expressions.declared());
         let uses: Vec<Vec<usize>> = self
@@ -174,7 +174,14 @@ impl<'s, 'a> Streams<'s, 'a> {
         stream.used = has_output;
         let typed = record.event.as_ref() == Some(&ast.name.name);
         let known = Known { node: record.node, shape: record.shape, names, clock, typed };
-        self.known.entry(ast.name.name.clone()).or_insert(known);
+        if self.is_meant(ast) {
+            self.known.insert(ast.name.name.clone(), known);
+        }
+    }
+
+    /// Is this what its name stands for? A second declaration of a name is checked, but nobody reads it.
+    fn is_meant(&self, ast: &AstStream) -> bool {
+        self.expressions.declared().is_first(&ast.name)
     }
 
     fn subscribe(&mut self, word: &crate::ast::Ident, subscription: plan::Subscription) {
