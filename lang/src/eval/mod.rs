@@ -11,6 +11,8 @@ pub mod builtin;
 pub mod convert;
 pub mod interpreter;
 pub mod json;
+#[cfg(test)]
+mod laws;
 pub mod nesting;
 pub mod ops;
 pub mod order;
