@@ -1,5 +1,7 @@
-//! `timer(d, initial_delay: e)` in a replay: records at first event time + e + n·d, each before the record that reaches it,
-//! none behind the last record.
+//! `timer(d, initial_delay: e)`: records at start + e + n·d, each before the record that reaches it.
+//!
+//! In a replay event time is the clock: the start is the first event time, and no record comes behind the last one of the
+//! input. Live it is the wall clock, by which chunks are cut: the start is that of the first chunk.
 
 use super::{Context, Operator};
 use crate::batch::{Chunk, EventTypes, Rows, phase};
@@ -37,15 +39,18 @@ impl Timer {
 }
 
 impl Operator for Timer {
-    fn apply(&mut self, chunk: &Arc<Chunk>, _: Vec<Option<Rows>>, _: &Context) -> Option<Rows> {
-        let first = *chunk.clocks.first()?;
+    fn apply(&mut self, chunk: &Arc<Chunk>, _: Vec<Option<Rows>>, context: &Context) -> Option<Rows> {
+        // A live chunk is cut at one time: all that is due comes before its first record.
+        let cut = chunk.now.filter(|_| !context.clockwork.replay).map(|now| [now]);
+        let clocks = cut.as_ref().map_or(&chunk.clocks[..], |cut| cut);
+        let first = *clocks.first()?;
         let start = || first.saturating_add(self.initial_delay);
         let mut next = self.next.unwrap_or_else(start);
         let (mut pos, mut time) = (Vec::new(), Vec::new());
         let first_tick = self.ticks;
-        let last = chunk.clocks.last().copied().unwrap_or(first).max(self.clock);
+        let last = clocks.last().copied().unwrap_or(first).max(self.clock);
         while next <= last && next < i64::MAX {
-            let index = chunk.clocks.partition_point(|clock| (*clock).max(self.clock) < next);
+            let index = clocks.partition_point(|clock| (*clock).max(self.clock) < next);
             pos.push((index as u64) << phase::BITS | phase::TIMER);
             time.push(next);
             next = next.saturating_add(self.interval);

@@ -334,7 +334,11 @@ impl LiveIntake {
     /// An empty chunk: time has passed, or nothing follows.
     fn cut_time(&self, state: &mut State, end: bool, now: Instant) -> Pulled {
         let speaker = lock(&self.clocks).speaker(now);
-        let chunk = Chunk { end, ..self.frame(state, speaker, now) };
+        let mut chunk = Chunk { end, ..self.frame(state, speaker, now) };
+        if state.batch.is_empty() && !end {
+            // A program of timers alone: the wall clock is its only source.
+            chunk.clocks.extend(chunk.now);
+        }
         self.progress.open(chunk.seq, 0, Origin::Time);
         let inputs = self.inputs;
         Pulled::Chunk(Box::new(move || empty(chunk, inputs)))

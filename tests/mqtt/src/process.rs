@@ -91,14 +91,14 @@ impl Drop for Process {
     }
 }
 
-/// The binary beside this test: `RAROG_BIN`, else the one in the same build directory.
+/// The binary beside this program: `RAROG_BIN`, else the one in the same build directory.
 fn binary() -> PathBuf {
     if let Some(path) = std::env::var_os("RAROG_BIN") {
         return path.into();
     }
-    let test = std::env::current_exe().expect("a test knows its own path");
-    let profile = test.ancestors().nth(2).expect("tests lie in <profile>/deps");
-    let path = profile.join("rarog");
-    assert!(path.exists(), "{} is missing: build it with `cargo build`", path.display());
-    path
+    let own = std::env::current_exe().expect("a program knows its own path");
+    // Tests lie in <profile>/deps, programs in <profile>.
+    let beside = own.ancestors().skip(1).take(2).map(|directory| directory.join("rarog"));
+    let found = beside.into_iter().find(|path| path.exists());
+    found.unwrap_or_else(|| panic!("there is no rarog beside {}: build it with `cargo build`", own.display()))
 }

@@ -2,6 +2,7 @@
 
 pub mod bare;
 pub mod connectors;
+pub mod latency;
 pub mod rate;
 
 /// A program that forwards readings.
@@ -11,12 +12,19 @@ pub enum Contestant {
     Bare,
     /// Source and sink of the product without its engine ([`connectors`]).
     Connectors,
+    /// `rarog run` on a program that does the same.
+    Rarog,
 }
 
 /// The topic that readings are published to.
 pub const TOPIC_IN: &str = "bench/in";
 /// The topic that hot readings are forwarded to.
 pub const TOPIC_OUT: &str = "bench/out";
+
+/// The program of [`Contestant::Rarog`].
+pub fn program(port: u16) -> String {
+    crate::program::seed("broker", port, TOPIC_IN, TOPIC_OUT)
+}
 
 /// Reading number `seq`; every second one is hot.
 pub fn reading(seq: usize) -> String {

@@ -2,11 +2,12 @@
 
 use super::{Contestant, TOPIC_IN, TOPIC_OUT, bare, connectors, reading};
 use crate::observer::Counter;
-use crate::{Broker, Observer, Publisher, Settings};
+use crate::{Broker, Observer, Process, Publisher, Settings};
+use rarog_connectors::client_id::{End, for_run};
 use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 /// How long one contestant may take.
@@ -50,7 +51,9 @@ pub fn compare(contestants: &[Contestant], events: usize, rounds: usize) {
 
 fn turn(contestant: Contestant, events: usize, max_inflight: u32) -> Turn {
     let broker = Broker::with(&Settings { max_inflight, ..Settings::default() });
-    let source_id = "contestant";
+    let path = crate::program::write(broker.directory(), "bench", &super::program(broker.port()));
+    let path = path.to_str().expect("temporary paths are text");
+    let source_id = &*for_run("", "bench", "broker", End::Source);
     // The session is made first, so that the backlog waits in it.
     drop(Observer::subscribe(&broker.uri(), source_id, TOPIC_IN, 1));
     let mut publisher = Publisher::connect(&broker.uri(), "load");
@@ -59,18 +62,42 @@ fn turn(contestant: Contestant, events: usize, max_inflight: u32) -> Turn {
     }
     publisher.finish();
     let counter = Counter::subscribe(&broker.uri(), "judge", TOPIC_OUT);
-    let (stop, port) = (Arc::new(AtomicBool::new(false)), broker.port());
     let before = processor_seconds(broker.pid());
-    let stopped = stop.clone();
-    let worker = thread::spawn(move || match contestant {
-        Contestant::Bare => bare::run(port, source_id, &stopped),
-        Contestant::Connectors => connectors::run(port, source_id, &stopped),
-    });
+    let running = Running::start(contestant, &broker, source_id, path);
     let (first, last) = counter.wait_for(events / 2, PATIENCE);
     let broker_seconds = processor_seconds(broker.pid()) - before;
-    stop.store(true, Ordering::Relaxed);
-    worker.join().expect("the contestant ends well");
+    drop(running);
     Turn { rate: events as f64 / (last - first).as_secs_f64(), broker_seconds }
+}
+
+/// A contestant at work, until it is dropped.
+enum Running {
+    Thread(Arc<AtomicBool>, Option<JoinHandle<()>>),
+    Process(#[allow(dead_code)] Process),
+}
+
+impl Running {
+    fn start(contestant: Contestant, broker: &Broker, source_id: &str, path: &str) -> Running {
+        let body = match contestant {
+            Contestant::Bare => bare::run,
+            Contestant::Connectors => connectors::run,
+            Contestant::Rarog => return Running::Process(Process::rarog(broker.directory(), "bench", &["run", path])),
+        };
+        let stop = Arc::new(AtomicBool::new(false));
+        let (stopped, port, source_id) = (stop.clone(), broker.port(), source_id.to_owned());
+        Running::Thread(stop, Some(thread::spawn(move || body(port, &source_id, &stopped))))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Running::Thread(stop, thread) = self {
+            stop.store(true, Ordering::Relaxed);
+            if let Some(thread) = thread.take() {
+                thread.join().expect("the contestant ends well");
+            }
+        }
+    }
 }
 
 /// Processor time of a process so far.
