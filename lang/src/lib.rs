@@ -14,6 +14,7 @@ pub mod diagnostic;
 pub mod eval;
 mod expand;
 pub mod explain;
+pub mod format;
 pub mod graph;
 pub mod lexer;
 pub mod limits;

@@ -46,26 +46,25 @@ pub fn expand<'a>(text: &'a str, file: u16, diagnostics: &mut Vec<Diagnostic>) -
     }
     let lines = lines::split(text, begin);
     let nodes = Reader { text, file, lines: &lines, diagnostics }.read();
-    let mut expander = Expander {
-        text,
-        file,
-        lines: &lines,
-        diagnostics,
-        out: String::with_capacity(text.len()),
-        origin: Origin::new(file, text.len() as u32),
-        variables: Vec::new(),
-        consts: HashMap::new(),
-        turns: 0,
-        charged: 0,
-        full: false,
-        turned_out: false,
-    };
+    let mut expander = Expander::new(text, file, &lines, diagnostics);
     expander.nodes(&nodes, "");
     if expander.full {
         // Like a program that is too large as it is written, it is not read at all.
         return Expanded { text: Cow::Borrowed(""), origin: Origin::new(file, text.len() as u32) };
     }
     Expanded { text: Cow::Owned(expander.out), origin: expander.origin }
+}
+
+/// For the formatter: every template once, behind its header, with the size of its first value for its variable; and
+/// where the bodies are. So each token of the program is there once.
+pub(crate) fn expand_once<'a>(text: &'a str, problems: &mut Vec<Diagnostic>) -> (Expanded<'a>, Vec<Range<usize>>) {
+    let begin = if text.starts_with(BOM) { BOM.len() } else { 0 };
+    let lines = lines::split(text, begin);
+    let nodes = Reader { text, file: 0, lines: &lines, diagnostics: problems }.read();
+    let mut expander = Expander::new(text, 0, &lines, problems);
+    expander.once = true;
+    expander.nodes(&nodes, "");
+    (Expanded { text: Cow::Owned(expander.out), origin: expander.origin }, expander.bodies)
 }
 
 fn may_have_templates(text: &str) -> bool {
@@ -93,9 +92,32 @@ struct Expander<'a> {
     full: bool,
     /// Was [`FOR_TURNS`] reached?
     turned_out: bool,
+    /// Is every template read once, behind its header, instead of repeated?
+    once: bool,
+    /// The bodies that were read once, in bytes of the program.
+    bodies: Vec<Range<usize>>,
 }
 
 impl<'a> Expander<'a> {
+    fn new(text: &'a str, file: u16, lines: &'a [Line], diagnostics: &'a mut Vec<Diagnostic>) -> Expander<'a> {
+        Expander {
+            text,
+            file,
+            lines,
+            diagnostics,
+            out: String::with_capacity(text.len()),
+            origin: Origin::new(file, text.len() as u32),
+            variables: Vec::new(),
+            consts: HashMap::new(),
+            turns: 0,
+            charged: 0,
+            full: false,
+            turned_out: false,
+            once: false,
+            bodies: Vec::new(),
+        }
+    }
+
     fn nodes(&mut self, nodes: &[Node], base: &str) {
         for node in nodes {
             if self.full {
@@ -121,6 +143,9 @@ impl<'a> Expander<'a> {
             self.diagnostics.push(missing.help("indent the lines that the for repeats"));
             return;
         }
+        if self.once {
+            return self.single(template, header);
+        }
         if self.turns + header.turns > FOR_TURNS {
             return self.report_turns(header.word);
         }
@@ -135,6 +160,18 @@ impl<'a> Expander<'a> {
             self.nodes(&template.body, base);
             self.variables.pop();
         }
+    }
+
+    /// The header as it stands, and one turn with a value that can be part of a name.
+    fn single(&mut self, template: &Template, header: header::Header) {
+        let line = self.lines[template.header];
+        let begin = line.start + line.indent;
+        substitute(self.text, begin..line.end, &self.variables, &mut self.out, &mut self.origin);
+        self.bodies.push(line.end..self.lines[template.last].end);
+        let base = &self.text[template.base.clone()];
+        self.variables.push((header.variable, header.first.unsigned_abs().to_string()));
+        self.nodes(&template.body, base);
+        self.variables.pop();
     }
 
     fn report_turns(&mut self, word: Span) {

@@ -24,6 +24,8 @@ pub struct Template {
     pub base: Range<usize>,
     /// Body.
     pub body: Vec<Node>,
+    /// Number of the body's last line.
+    pub last: usize,
     /// Where the body should begin, if there is none.
     pub missing_body: Option<Span>,
 }
@@ -83,7 +85,7 @@ impl<'a> Reader<'a> {
         let next = self.lines[*at..].iter().find(|line| line.content == Content::Code).copied();
         let Some(first) = next.filter(|next| next.indent > line.indent) else {
             let place = next.map_or(self.end(), |next| self.first_token(next));
-            return Some(Template { header, base: 0..0, body: Vec::new(), missing_body: Some(place) });
+            return Some(Template { header, base: 0..0, body: Vec::new(), last: header, missing_body: Some(place) });
         };
         if depth == NESTING_LEVELS {
             let place = self.first_token(line);
@@ -106,7 +108,7 @@ impl<'a> Reader<'a> {
             );
         }
         let body = self.block(at, base.clone(), Some(line.indent), depth + 1);
-        Some(Template { header, base, body, missing_body: None })
+        Some(Template { header, base, body, last: *at - 1, missing_body: None })
     }
 
     /// A declaration in a body must stand in the body's column, or it would change sides unseen.

@@ -1,6 +1,7 @@
 //! The parser's view of the tokens: looking ahead, taking, failing, and the two things that change how an expression ends.
 
 use super::message::{expected, is_reserved};
+use super::notes::Notes;
 use crate::ast::Ident;
 use crate::diagnostic::Diagnostic;
 use crate::expand::DECLARATIONS;
@@ -36,6 +37,8 @@ pub(super) struct Parser<'a> {
     /// Height of the tallest expression in the statements of the block that is being read.
     pub tallest: u32,
     pub diagnostics: Vec<Diagnostic>,
+    /// For the formatter.
+    pub notes: Option<Notes>,
 }
 
 impl<'a> Parser<'a> {

@@ -2,6 +2,7 @@
 
 use super::cursor::{Abort, Mode, Parsed, Parser};
 use super::message::{expected, nearest};
+use super::notes::{Begins, Glue};
 use crate::ast::{Connector, Context, Event, FieldDecl, Fn, Import, Item, Param, TypeBody, TypeDecl};
 use crate::diagnostic::Diagnostic;
 use crate::expand::DECLARATIONS;
@@ -66,32 +67,36 @@ impl Parser<'_> {
     }
 
     fn event(&mut self) -> Parsed<Event> {
-        let line = self.bump().line;
+        let header = self.at;
+        self.bump();
         let name = self.name("the event's name")?;
         let extends = if self.eat_word("extends") { Some(self.name("an event")?) } else { None };
-        Ok(Event { name, extends, fields: self.fields(line, "`:` or `{`")? })
+        Ok(Event { name, extends, fields: self.fields(header, "`:` or `{`")? })
     }
 
     fn type_declaration(&mut self) -> Parsed<TypeDecl> {
-        let line = self.bump().line;
+        let header = self.at;
+        self.bump();
         let name = self.name("the type's name")?;
         let body = if self.eat(Kind::Eq) {
             TypeBody::Alias(self.type_expr()?)
         } else {
-            TypeBody::Struct(self.fields(line, "`=`, `:` or `{`")?)
+            TypeBody::Struct(self.fields(header, "`=`, `:` or `{`")?)
         };
         Ok(TypeDecl { name, body })
     }
 
     /// `{ … }`, fields behind a colon, or a block of them.
-    fn fields(&mut self, line: u32, what: &str) -> Parsed<Vec<FieldDecl>> {
+    fn fields(&mut self, header: usize, what: &str) -> Parsed<Vec<FieldDecl>> {
         let mut fields = Vec::new();
         if self.kind() == Kind::OpenBrace {
+            self.glue(Glue::Roomy);
             self.bracketed(Kind::OpenBrace, what, |p| {
                 while !p.eat(Kind::CloseBrace) {
                     fields.push(p.field("a field or `}`")?);
                     p.eat(Kind::Comma);
                 }
+                p.glue_at(p.at - 1, Glue::Roomy);
                 Ok(())
             })?;
             return Ok(fields);
@@ -104,7 +109,7 @@ impl Parser<'_> {
             }
             return Ok(fields);
         }
-        self.block(line, |p| {
+        self.block(header, |p| {
             fields.push(p.field("a field")?);
             p.eat(Kind::Comma);
             while p.kind() == Kind::Word && !p.is_first_of_line() {
@@ -135,6 +140,7 @@ impl Parser<'_> {
         let name = self.name("the context's name")?;
         let mut cores = None;
         if self.kind() == Kind::OpenParen {
+            self.glue(Glue::Call);
             cores = Some(self.bracketed(Kind::OpenParen, "`(`", |p| {
                 p.expect_word("cores")?;
                 p.expect(Kind::Colon, "`:`")?;
@@ -148,8 +154,10 @@ impl Parser<'_> {
     }
 
     fn function(&mut self) -> Parsed<Fn> {
-        let line = self.bump().line;
+        let header = self.at;
+        self.bump();
         let name = self.name("the function's name")?;
+        self.glue(Glue::Call);
         let params = self.bracketed(Kind::OpenParen, "`(`", |p| {
             p.list(Kind::CloseParen, "`,` or `)`", |p| {
                 let name = p.name("a parameter or `)`")?;
@@ -161,7 +169,7 @@ impl Parser<'_> {
         if self.kind() != Kind::Colon {
             return Err(self.fail(if ret.is_some() { "`:`" } else { "`:` or `->`" }));
         }
-        Ok(Fn { name, params, ret, body: self.body(line)? })
+        Ok(Fn { name, params, ret, body: self.body(header)? })
     }
 
     fn import(&mut self) -> Parsed<Import> {
@@ -183,15 +191,20 @@ impl Parser<'_> {
 
     /// `config … { … }` or `config …:` with a block; what it says is skipped.
     fn config(&mut self) -> Parsed<Item> {
+        let header = self.at;
         let word = self.bump();
         if self.kind() == Kind::Word {
             self.bump();
         }
         match self.kind() {
-            Kind::OpenBrace => self.skip_balanced()?,
+            Kind::OpenBrace => {
+                let open = self.at;
+                self.skip_balanced()?;
+                self.glue_as_is(open + 1..self.at);
+            }
             Kind::Colon => {
                 self.bump();
-                self.skip_block(word.line)?;
+                self.skip_block(header)?;
             }
             _ => return Err(self.fail("`:` or `{`")),
         }
@@ -235,21 +248,26 @@ impl Parser<'_> {
     }
 
     /// What stands behind a colon in its line, or the deeper lines below.
-    fn skip_block(&mut self, line: u32) -> Parsed<()> {
+    fn skip_block(&mut self, header: usize) -> Parsed<()> {
+        let first = self.at;
         if self.kind() != Kind::End && !self.is_first_of_line() {
             while self.kind() != Kind::End && !self.is_first_of_line() {
                 self.bump();
             }
-            return Ok(());
-        }
-        let outer = self.indent(line).len();
-        self.block(line, |p| {
-            p.bump();
-            while p.kind() != Kind::End && (!p.is_first_of_line() || p.indent(p.token().line).len() > outer) {
+        } else {
+            let outer = self.indent(self.tokens[header].line).len();
+            self.block(header, |p| {
                 p.bump();
-            }
-            Ok(())
-        })?;
+                while p.kind() != Kind::End && (!p.is_first_of_line() || p.indent(p.token().line).len() > outer) {
+                    if p.is_first_of_line() {
+                        p.begins(Begins::Skipped { header, first });
+                    }
+                    p.bump();
+                }
+                Ok(())
+            })?;
+        }
+        self.glue_as_is(first..self.at);
         Ok(())
     }
 }

@@ -4,6 +4,7 @@
 
 use super::cursor::{Mode, Parsed, Parser};
 use super::message::is_reserved;
+use super::notes::Glue;
 use super::operator::{Form, Operator, level};
 use crate::ast::{BinOp, Expr, ExprKind, UnOp};
 use crate::diagnostic::Diagnostic;
@@ -55,6 +56,7 @@ impl Parser<'_> {
         if self.is_cut() || !(inclusive || self.kind() == Kind::DotDot) {
             return Ok(left);
         }
+        self.glue(Glue::Tight);
         let symbol = self.bump().span;
         let right = self.binary(min)?;
         self.join(symbol, left, right, |a, b| ExprKind::Range(inclusive, symbol, a, b))
@@ -208,6 +210,7 @@ impl Parser<'_> {
             Kind::Tilde => UnOp::BitNot,
             _ => return self.postfix(),
         };
+        self.glue(Glue::Prefix);
         let symbol = self.bump().span;
         if op == UnOp::Neg && self.is_smallest_int() {
             let span = symbol.to(self.bump().span);

@@ -11,6 +11,7 @@ mod cursor;
 mod declaration;
 mod expr;
 pub(crate) mod message;
+pub(crate) mod notes;
 mod operator;
 mod pattern;
 mod primary;
@@ -20,11 +21,13 @@ mod types;
 
 use crate::ast::{Let, Program};
 use crate::diagnostic::Diagnostic;
-use crate::expand::{DECLARATIONS, Origin, expand};
-use crate::lexer::{Kind, lex};
+use crate::expand::{DECLARATIONS, Origin, expand, expand_once};
+use crate::lexer::{Kind, Lexed, Token, lex};
 use crate::limits::PROGRAM_BYTES;
 use crate::span::Span;
 use cursor::{Mode, Parser};
+use notes::{Begins, Glue, Notes};
+use std::ops::Range;
 
 /// Reads a program. `file` is its number in the spans; what could be read is in the tree also when there are errors.
 pub fn parse(text: &str, file: u16) -> (Program, Vec<Diagnostic>) {
@@ -39,49 +42,87 @@ pub fn parse(text: &str, file: u16) -> (Program, Vec<Diagnostic>) {
     let expanded = expand(text, file, &mut syntax);
     let mut lexical = Vec::new();
     let lexed = lex(&expanded.text, &expanded.origin, &mut lexical);
-    let mut parser = Parser {
-        text: &expanded.text,
-        tokens: lexed.tokens,
-        lines: lexed.lines,
-        at: 0,
-        depth: 0,
-        mode: Mode::default(),
-        tallest: 0,
-        diagnostics: syntax,
-    };
+    let mut parser = Parser::new(&expanded.text, lexed);
     let program = parser.program();
-    let diagnostics = arrange(text, lexical, parser.diagnostics);
-    (program, diagnostics)
+    syntax.append(&mut parser.diagnostics);
+    (program, arrange(text, lexical, syntax))
 }
 
 /// The `let`, `var` or `const` at the beginning of a text, if it has no error.
 pub(crate) fn first_global(text: &str) -> Option<Let> {
     let mut lexical = Vec::new();
     let lexed = lex(text, &Origin::identity(0, text.len() as u32), &mut lexical);
-    let mut parser = Parser {
-        text,
-        tokens: lexed.tokens,
-        lines: lexed.lines,
-        at: 0,
-        depth: 0,
-        mode: Mode { lines: true, operators: false },
-        tallest: 0,
-        diagnostics: Vec::new(),
-    };
+    let mut parser = Parser::new(text, lexed);
+    parser.mode = Mode { lines: true, operators: false };
     parser.binding().ok()
 }
 
-impl Parser<'_> {
+/// The tokens of a program as it was written, its templates read once and not repeated, with notes for the formatter.
+pub(crate) struct Annotated {
+    /// All tokens; the last one is the end.
+    pub tokens: Vec<Token>,
+    /// One per token.
+    pub notes: Notes,
+    /// The bodies of the templates, in bytes of the program.
+    pub templates: Vec<Range<usize>>,
+}
+
+/// Reads a program for the formatter; nothing if there is an error, in a template that takes no turn perhaps.
+pub(crate) fn annotate(text: &str) -> Option<Annotated> {
+    let mut problems = Vec::new();
+    let (expanded, templates) = expand_once(text, &mut problems);
+    let lexed = lex(&expanded.text, &expanded.origin, &mut problems);
+    let tokens = lexed.tokens.clone();
+    let mut parser = Parser::new(&expanded.text, lexed);
+    parser.notes = Some(Notes::new(tokens.len()));
+    parser.program();
+    let notes = parser.notes.take()?;
+    (problems.is_empty() && parser.diagnostics.is_empty()).then_some(Annotated { tokens, notes, templates })
+}
+
+impl<'a> Parser<'a> {
+    fn new(text: &'a str, lexed: Lexed) -> Parser<'a> {
+        Parser {
+            text,
+            tokens: lexed.tokens,
+            lines: lexed.lines,
+            at: 0,
+            depth: 0,
+            mode: Mode::default(),
+            tallest: 0,
+            diagnostics: Vec::new(),
+            notes: None,
+        }
+    }
+
     fn program(&mut self) -> Program {
         let mut items = Vec::new();
         while self.kind() != Kind::End {
             let begin = self.at;
+            self.begins(Begins::Declaration);
+            if self.notes.is_some() && self.word() == "for" {
+                self.skip_template_header();
+                continue;
+            }
             match self.item() {
                 Ok(item) => items.push(item),
                 Err(cursor::Abort) => self.resume(begin + 1),
             }
         }
         Program { items }
+    }
+
+    /// `for v in a..b:`, which only a program with notes still has; it was read before.
+    fn skip_template_header(&mut self) {
+        while !matches!(self.kind(), Kind::Colon | Kind::End) {
+            match self.kind() {
+                Kind::DotDot | Kind::DotDotEq => self.glue(Glue::Tight),
+                Kind::Minus => self.glue(Glue::Prefix),
+                _ => {}
+            }
+            self.bump();
+        }
+        self.bump();
     }
 
     /// Goes to the next line with a declaration in column 0, at `from` or behind it; it may be the line of the problem.

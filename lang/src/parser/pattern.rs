@@ -4,6 +4,7 @@
 //! is a group only where it carries what no other form has room for: a quantifier, a sign, an alias on a sequence or a step.
 
 use super::cursor::{Parsed, Parser};
+use super::notes::Glue;
 use super::stream::Place;
 use crate::ast::{Ident, PExpr, PKind, Pattern, Step, StepTarget};
 use crate::lexer::Kind;
@@ -101,6 +102,7 @@ impl Parser<'_> {
     fn members(&mut self, start: Span, make: fn(Vec<PExpr>, Option<Ident>) -> PKind) -> Parsed<Box<PExpr>> {
         let is_sequence = self.word() == "SEQ";
         self.bump();
+        self.glue(Glue::Call);
         let members = self.bracketed(Kind::OpenParen, "`(`", |p| {
             if p.kind() == Kind::CloseParen {
                 return Err(p.fail("a step"));

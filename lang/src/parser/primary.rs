@@ -3,6 +3,7 @@
 use super::cursor::{Mode, Parsed, Parser};
 use super::expr::{Chain, Tree};
 use super::message::is_reserved;
+use super::notes::{Begins, Glue};
 use crate::ast::{Arg, Expr, ExprKind, Ident, LambdaBody};
 use crate::lexer::{Kind, moment, number, quoted};
 use crate::span::Span;
@@ -78,10 +79,13 @@ impl Parser<'_> {
     /// `[i]`, `[a:b]`
     fn index(&mut self, tree: Tree) -> Parsed<Tree> {
         let start = self.token().span;
+        self.glue(Glue::Call);
         let (from, to) = self.bracketed(Kind::OpenBracket, "`[`", |p| {
             let from = if p.kind() == Kind::Colon { None } else { Some(p.tree()?) };
             let mut to = None;
-            if p.eat(Kind::Colon) {
+            if p.kind() == Kind::Colon {
+                p.glue(Glue::Tight);
+                p.bump();
                 to = Some(if p.kind() == Kind::CloseBracket { None } else { Some(p.tree()?) });
             }
             p.expect(Kind::CloseBracket, if to.is_some() { "`]`" } else { "`]` or `:`" })?;
@@ -107,6 +111,7 @@ impl Parser<'_> {
 
     fn args_with_height(&mut self) -> Parsed<(Vec<Arg>, u32)> {
         let mut highest = 0;
+        self.glue(Glue::Call);
         let args = self.bracketed(Kind::OpenParen, "`(`", |p| {
             p.list(Kind::CloseParen, "`,` or `)`", |p| {
                 let named = p.kind() == Kind::Word && p.kind_at(1) == Kind::Colon;
@@ -300,13 +305,16 @@ impl Parser<'_> {
     /// `{ stmt; stmt }`: its lines matter, as in any block.
     fn lambda_block(&mut self) -> Parsed<(LambdaBody, u32)> {
         let around = std::mem::take(&mut self.tallest);
+        self.glue(Glue::Roomy);
         let statements = self.bracketed(Kind::OpenBrace, "`{`", |p| {
             p.mode = Mode { lines: true, operators: false };
             let mut statements = Vec::new();
             while !p.eat(Kind::CloseBrace) {
+                p.begins(Begins::Statement);
                 statements.push(p.statement()?);
                 p.eat(Kind::Semicolon);
             }
+            p.glue_at(p.at - 1, Glue::Roomy);
             Ok(statements)
         })?;
         let height = std::mem::replace(&mut self.tallest, around);

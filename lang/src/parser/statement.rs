@@ -2,6 +2,7 @@
 
 use super::cursor::{Abort, Mode, Parsed, Parser};
 use super::expr::Tree;
+use super::notes::Begins;
 use super::operator::Operator;
 use crate::ast::{Let, LetKind, Stmt, StmtKind};
 use crate::diagnostic::Diagnostic;
@@ -9,14 +10,14 @@ use crate::lexer::Kind;
 use std::cmp::Ordering;
 
 impl Parser<'_> {
-    /// `body`, below a header that begins in `line`: a statement behind the colon, or a block.
-    pub(super) fn body(&mut self, line: u32) -> Parsed<Vec<Stmt>> {
+    /// `body`, below a header that begins with token `header`: a statement behind the colon, or a block.
+    pub(super) fn body(&mut self, header: usize) -> Parsed<Vec<Stmt>> {
         let colon = self.expect(Kind::Colon, "`:`")?.span;
         self.enter(colon)?;
         let mode = Mode { lines: true, operators: false };
         let statements = self.with_mode(mode, |p| {
             if p.kind() == Kind::End || p.is_first_of_line() {
-                p.block(line, Self::statement)
+                p.block(header, Self::statement)
             } else {
                 Ok(vec![p.statement()?])
             }
@@ -25,9 +26,9 @@ impl Parser<'_> {
         Ok(statements)
     }
 
-    /// Items in lines of one indentation, deeper than that of `line`.
-    pub(super) fn block<T>(&mut self, line: u32, mut item: impl FnMut(&mut Self) -> Parsed<T>) -> Parsed<Vec<T>> {
-        let outer = self.indent(line);
+    /// Items in lines of one indentation, deeper than that of token `header`.
+    pub(super) fn block<T>(&mut self, header: usize, mut item: impl FnMut(&mut Self) -> Parsed<T>) -> Parsed<Vec<T>> {
+        let outer = self.indent(self.tokens[header].line);
         let inside = if self.kind() == Kind::End { Some(Ordering::Less) } else { self.compare_indent(outer) };
         match inside {
             Some(Ordering::Greater) => {}
@@ -37,6 +38,7 @@ impl Parser<'_> {
         let own = self.indent(self.token().line);
         let mut items = Vec::new();
         loop {
+            self.begins(Begins::Item { header });
             items.push(item(self)?);
             let closed = matches!(
                 self.kind(),
@@ -93,9 +95,10 @@ impl Parser<'_> {
             "if" => self.if_statement(),
             "for" if next_is_name => self.for_statement(),
             "while" if !self.is_operand() => {
-                let line = self.bump_line();
+                let header = self.at;
+                self.bump();
                 let condition = self.whole_expr()?;
-                Ok(StmtKind::While(condition, self.body(line)?))
+                Ok(StmtKind::While(condition, self.body(header)?))
             }
             "return" if !self.is_operand() => {
                 self.bump();
@@ -125,11 +128,6 @@ impl Parser<'_> {
 
     fn whole_expr(&mut self) -> Parsed<crate::ast::Expr> {
         Ok(self.whole_tree()?.expr)
-    }
-
-    /// Takes the current token and says in which line it stood.
-    fn bump_line(&mut self) -> u32 {
-        self.bump().line
     }
 
     /// Is the current word a name, because an operator follows that needs something on its left?
@@ -172,17 +170,18 @@ impl Parser<'_> {
     }
 
     fn for_statement(&mut self) -> Parsed<StmtKind> {
-        let line = self.bump_line();
+        let header = self.at;
+        self.bump();
         let name = self.name("a name")?;
         self.expect_word("in")?;
         let over = self.whole_expr()?;
-        Ok(StmtKind::For(name, over, self.body(line)?))
+        Ok(StmtKind::For(name, over, self.body(header)?))
     }
 
     /// `if c: … elif c: … else: …`, or an expression that begins with `if`.
     fn if_statement(&mut self) -> Parsed<StmtKind> {
-        let word = self.token();
-        self.bump();
+        let header = self.at;
+        let word = self.bump();
         self.enter(word.span)?;
         let condition = self.whole_tree()?;
         if self.word() == "then" {
@@ -194,26 +193,29 @@ impl Parser<'_> {
         if self.kind() != Kind::Colon {
             return Err(self.fail("`:` or `then`"));
         }
-        let mut arms = vec![(condition.expr, self.body(word.line)?)];
-        while self.is_arm("elif", word.line) {
+        let mut arms = vec![(condition.expr, self.body(header)?)];
+        while self.is_arm("elif", header) {
+            self.begins(Begins::Arm { header });
             self.bump();
             let condition = self.whole_expr()?;
-            arms.push((condition, self.body(word.line)?));
+            arms.push((condition, self.body(header)?));
         }
         let mut otherwise = None;
-        if self.is_arm("else", word.line) {
+        if self.is_arm("else", header) {
+            self.begins(Begins::Arm { header });
             self.bump();
             if self.word() == "if" {
                 return Err(self.fail_with("`:`", "write elif instead of else if"));
             }
-            otherwise = Some(self.body(word.line)?);
+            otherwise = Some(self.body(header)?);
         }
         Ok(StmtKind::If(arms, otherwise))
     }
 
-    /// Does an arm of the `if` in `line` come: in the same line, or first in a line of the same indentation?
-    fn is_arm(&self, word: &str, line: u32) -> bool {
+    /// Does an arm of the `if` that is token `header` come: in the same line, or first in a line of the same indentation?
+    fn is_arm(&self, word: &str, header: usize) -> bool {
         self.word() == word
-            && (!self.is_first_of_line() || self.compare_indent(self.indent(line)) == Some(Ordering::Equal))
+            && (!self.is_first_of_line()
+                || self.compare_indent(self.indent(self.tokens[header].line)) == Some(Ordering::Equal))
     }
 }

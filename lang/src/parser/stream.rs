@@ -1,6 +1,7 @@
 //! Streams: their source, their operators, and the steps of sequences.
 
 use super::cursor::{Parsed, Parser};
+use super::notes::{Begins, Glue};
 use crate::ast::{Expr, Ident, Input, JoinKind, Op, PExpr, PKind, Quantifier, Source, Step, StepTarget, Stream};
 use crate::diagnostic::Diagnostic;
 use crate::lexer::Kind;
@@ -54,6 +55,7 @@ impl Parser<'_> {
             }
             "late" => {
                 self.bump();
+                self.glue(Glue::Call);
                 let stream = self.bracketed(Kind::OpenParen, "`(`", |p| {
                     let stream = p.name("a stream")?;
                     p.expect(Kind::CloseParen, "`)`")?;
@@ -74,6 +76,7 @@ impl Parser<'_> {
 
     fn sequence(&mut self, place: Span) -> Parsed<Source> {
         self.bump();
+        self.glue(Glue::Call);
         let steps = self.bracketed(Kind::OpenParen, "`(`", |p| {
             if p.kind() == Kind::CloseParen {
                 return Err(p.fail("a step, such as a: A"));
@@ -89,6 +92,7 @@ impl Parser<'_> {
 
     fn inputs(&mut self, make: impl FnOnce(Vec<Input>) -> Source) -> Parsed<Source> {
         self.bump();
+        self.glue(Glue::Call);
         let inputs = self.bracketed(Kind::OpenParen, "`(`", |p| {
             if p.kind() == Kind::CloseParen {
                 return Err(p.fail("an event or stream"));
@@ -127,6 +131,7 @@ impl Parser<'_> {
                     input.on.push((word, self.operator_expr()?));
                 }
                 Kind::Dot => {
+                    self.glue(Glue::Apart);
                     self.bump();
                     let word = self.token();
                     match self.word() {
@@ -148,6 +153,7 @@ impl Parser<'_> {
 
     /// `( expr )`, with a comma behind it or not.
     fn bracketed_expr(&mut self) -> Parsed<Expr> {
+        self.glue(Glue::Call);
         self.bracketed(Kind::OpenParen, "`(`", |p| {
             let expr = p.expr()?;
             p.eat(Kind::Comma);
@@ -169,12 +175,15 @@ impl Parser<'_> {
     /// The next operator, if there is one.
     fn op(&mut self) -> Parsed<Option<Op>> {
         if self.kind() == Kind::Arrow {
+            self.begins(Begins::Arrow);
             let arrow = self.bump().span;
             return Ok(Some(Op::Then(arrow, *self.step(Place::Chain)?)));
         }
-        if !self.eat(Kind::Dot) {
+        if self.kind() != Kind::Dot {
             return Ok(None);
         }
+        self.begins(Begins::Operator);
+        self.bump();
         let name = self.any_name("an operator's name")?;
         match &*name.name {
             "emit" if self.word() == "as" => {
@@ -183,6 +192,7 @@ impl Parser<'_> {
                 Ok(Some(Op::EmitAs { word: name.span, ty, args: self.args()? }))
             }
             "not" if self.kind() == Kind::OpenParen => {
+                self.glue(Glue::Call);
                 let step = self.bracketed(Kind::OpenParen, "`(`", |p| {
                     let step = p.step(Place::Chain)?;
                     p.expect(Kind::CloseParen, "`)`")?;
@@ -271,6 +281,7 @@ impl Parser<'_> {
         if step.quantifier.is_some() {
             return Err(self.fail_with("one quantifier", "a step has one of + * ?"));
         }
+        self.glue(Glue::Postfix);
         let half = self.eat_half(Kind::QuestionDot, Kind::Dot);
         let place = half.unwrap_or_else(|| self.bump().span);
         step.quantifier = Some((quantifier, place));
@@ -292,6 +303,7 @@ impl Parser<'_> {
                     self.limit(step, word, limit);
                 }
                 Kind::OpenBracket if !is_group => {
+                    self.glue(Glue::Call);
                     let condition = self.bracketed(Kind::OpenBracket, "`[`", |p| {
                         let condition = p.expr()?;
                         p.expect(Kind::CloseBracket, "`]`")?;
@@ -318,9 +330,11 @@ impl Parser<'_> {
     }
 
     fn monotone(&mut self, step: &mut Step) -> Parsed<()> {
+        self.glue(Glue::Apart);
         self.bump();
         let word = self.bump();
         let increasing = self.written(&word) == "increasing";
+        self.glue(Glue::Call);
         let field = self.bracketed(Kind::OpenParen, "`(`", |p| {
             let field = p.any_name("a field")?;
             p.expect(Kind::CloseParen, "`)`")?;
@@ -332,6 +346,7 @@ impl Parser<'_> {
 
     /// `.within(d)` of a step in `sequence()`.
     fn sequence_limit(&mut self, step: &mut Step) -> Parsed<()> {
+        self.glue(Glue::Apart);
         self.bump();
         let word = self.token().span;
         if self.word() != "within" {

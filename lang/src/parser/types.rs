@@ -1,6 +1,7 @@
 //! Types as written: `T`, `[T]`, `{K: V}`, `Stream<T>`, each with `?`.
 
 use super::cursor::{Parsed, Parser};
+use super::notes::Glue;
 use crate::ast::{TypeExpr, TypeKind};
 use crate::lexer::Kind;
 
@@ -27,7 +28,9 @@ impl Parser<'_> {
             _ => return Err(self.fail("a type")),
         };
         let ty = TypeExpr { kind, span: start.to(self.last_span()) };
-        if self.eat(Kind::Question) {
+        if self.kind() == Kind::Question {
+            self.glue(Glue::Postfix);
+            self.bump();
             let span = start.to(self.last_span());
             return Ok(TypeExpr { kind: TypeKind::Optional(ty.into()), span });
         }
@@ -36,8 +39,10 @@ impl Parser<'_> {
 
     fn stream_type(&mut self) -> Parsed<TypeKind> {
         self.bump();
+        self.glue(Glue::Tight);
         self.bracketed(Kind::Lt, "`<`", |p| {
             let element = p.type_expr()?;
+            p.glue(Glue::Postfix);
             if p.eat_half(Kind::Shr, Kind::Gt).or_else(|| p.eat_half(Kind::Ge, Kind::Eq)).is_none() {
                 p.expect(Kind::Gt, "`>`")?;
             }
