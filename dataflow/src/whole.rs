@@ -6,6 +6,7 @@
 
 use crate::batch::Rows;
 use crate::decode;
+use rarog_lang::eval::convert::convert;
 use rarog_lang::plan::Layout;
 use rarog_lang::value::{Map, Type, Value};
 use std::sync::Arc;
@@ -60,7 +61,7 @@ fn materialise(text: &str, row: RawRow, declared: &Declared) -> Map {
     for (name, ty) in declared.get(row.input as usize).and_then(Option::as_ref).into_iter().flatten() {
         if let Some(value) = map.get_mut(name) {
             let taken = std::mem::take(value);
-            *value = decode::convert(ty, taken).unwrap_or_default();
+            *value = convert(ty, taken).unwrap_or_default();
         }
     }
     map

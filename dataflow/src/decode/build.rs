@@ -1,11 +1,12 @@
 //! Columns while a chunk is being read: values are appended row by row, and taken back if the record turns out unusable.
 
-use super::convert::{convert, integral};
 use super::recipe::Action;
 use super::string::unescape;
 use super::token::{Kind, Token};
-use super::{time, value};
+use super::value;
 use crate::column::{Column, EXTRA_BIT, NULL_SPAN, Prim, StrColumn, StrSpan};
+use rarog_lang::eval::convert::{convert, integral};
+use rarog_lang::eval::time::{from_epoch_ms, parse_duration, parse_rfc3339};
 use rarog_lang::value::{Type, Value};
 use std::sync::Arc;
 
@@ -292,15 +293,15 @@ fn bool(token: Token) -> Option<bool> {
 #[inline(always)]
 pub(super) fn time_of(token: Token, texts: &Texts<'_>) -> Option<i64> {
     match token.kind {
-        Kind::Int => time::of_millis(token.int()),
-        Kind::Text => time::of_text(texts.raw(token).as_bytes()),
-        Kind::Escaped => texts.with_text(token, |text| time::of_text(text.as_bytes())),
+        Kind::Int => from_epoch_ms(token.int()),
+        Kind::Text => parse_rfc3339(texts.raw(token).as_bytes()),
+        Kind::Escaped => texts.with_text(token, |text| parse_rfc3339(text.as_bytes())),
         _ => None,
     }
 }
 
 fn duration(token: Token, texts: &Texts<'_>) -> Option<i64> {
-    if token.is_text() { texts.with_text(token, |text| time::duration(text.as_bytes())) } else { None }
+    if token.is_text() { texts.with_text(token, parse_duration) } else { None }
 }
 
 /// Appends a token to the column of a declared field; `None`: a misfit.

@@ -11,7 +11,6 @@
 //! Not in here: where bytes come from (connectors), and what happens to records that cannot be used (the host).
 
 mod build;
-mod convert;
 mod dead;
 mod decoder;
 mod evt;
@@ -26,11 +25,9 @@ mod scan;
 mod string;
 mod tables;
 mod template;
-mod time;
 mod token;
 mod value;
 
-pub(crate) use convert::convert;
 pub use decoder::Decoder;
 pub use evt::batch_offset_behind;
 pub use messages::{Messages, topic_type};

@@ -24,8 +24,10 @@ const NODES_LIMIT: usize = 4096;
 pub(super) enum What {
     /// A value; of this key.
     Value(KeyId),
-    /// The value of `data`. If it is an object, it holds the fields, and the next node begins with its bracket.
+    /// The value of `data`. If it is an object, the walk goes on at the next node in number, its [`What::Open`].
     Data,
+    /// The same bytes before an object, which holds the fields; the bracket belongs to the next node.
+    Open,
     /// The object with the fields has ended.
     Close,
     /// The record has ended: number of its [`End`].
@@ -57,8 +59,8 @@ pub(super) struct PathToken {
 
 /// A sequence with its bytes.
 pub(super) struct Path {
-    /// What each node is, its bytes, and whether it is a `data` that is an object.
-    pub nodes: Vec<(What, Vec<u8>, bool)>,
+    /// What each node is, and its bytes.
+    pub nodes: Vec<(What, Vec<u8>)>,
     /// As in [`End`].
     pub event_type: Option<u32>,
     /// As in [`End`].
@@ -194,6 +196,9 @@ impl Paths {
         let node = Node { head, mask, len: raw.len() as u32, tail, child: ROOT, sibling: ROOT, parent: here, what };
         self.nodes.push(node);
         self.append_child(here, at);
+        if what == What::Data {
+            self.nodes.push(Node { what: What::Open, ..node });
+        }
         if let What::End(_) = what {
             let tokens = self.tokens(at);
             let last = |key| {
@@ -232,16 +237,15 @@ impl Paths {
 
     /// The tokens of the sequence that leads to a node, in order.
     fn tokens(&self, at: u32) -> Vec<PathToken> {
-        let way = self.way(at);
         let mut tokens = Vec::new();
         let mut inside = None;
-        for (index, node) in way.iter().enumerate() {
+        for node in self.way(at) {
             match node.what {
                 What::Value(key) => tokens.push(PathToken { key, inside, opens: false }),
-                What::Data => {
-                    let opens = opens(way.get(index + 1));
-                    inside = opens.then_some(tokens.len() as u32);
-                    tokens.push(PathToken { key: DATA, inside: None, opens });
+                What::Data => tokens.push(PathToken { key: DATA, inside: None, opens: false }),
+                What::Open => {
+                    inside = Some(tokens.len() as u32);
+                    tokens.push(PathToken { key: DATA, inside: None, opens: true });
                 }
                 What::Close => inside = None,
                 What::End(_) => {}
@@ -254,11 +258,10 @@ impl Paths {
     #[cold]
     pub fn path(&self, end: u32) -> Path {
         let End { node, event_type, kind, .. } = self.ends[end as usize];
-        let way = self.way(node);
-        let nodes = way.iter().enumerate().map(|(index, node)| {
+        let nodes = self.way(node).into_iter().map(|node| {
             let mut bytes = node.head.to_le_bytes()[..HEAD.min(node.len as usize)].to_vec();
             bytes.extend_from_slice(&self.tails[node.tail as usize..][..(node.len as usize).saturating_sub(HEAD)]);
-            (node.what, bytes, node.what == What::Data && opens(way.get(index + 1)))
+            (node.what, bytes)
         });
         Path { nodes: nodes.collect(), event_type, kind }
     }
@@ -296,11 +299,6 @@ impl Paths {
             }
         }
     }
-}
-
-/// Is this what follows a `data` that is an object?
-fn opens(next: Option<&&Node>) -> bool {
-    next.is_some_and(|next| next.head as u8 == b'{')
 }
 
 /// The key at the start, and what is behind its colon and the whitespace that follows.

@@ -65,7 +65,11 @@ impl Walk<'_> {
         let (mut rest, mut here, mut count) = (self.rest, self.here, self.count);
         let stop = loop {
             let Some((at, node)) = known.find(here, rest) else { break Stop::Unknown };
-            let ahead = behind(rest, node.len as usize);
+            let mut ahead = behind(rest, node.len as usize);
+            if first(ahead) <= b' ' && matches!(node.what, What::Value(_) | What::Data) {
+                // The same key came with less whitespace behind it before.
+                ahead = blank::<LINES>(ahead);
+            }
             match node.what {
                 What::End(end) => {
                     rest = ahead;
@@ -84,10 +88,10 @@ impl Walk<'_> {
                     *place = Token::spanning(Kind::Nested, self.total - ahead.len(), 0);
                     self.data = Some(count);
                     self.opening = true;
-                    (rest, here, count) = (ahead, at, count + 1);
+                    (rest, here, count) = (ahead, at + 1, count + 1);
                     continue;
                 }
-                What::Value(_) | What::Data => {
+                What::Value(_) | What::Data | What::Open => {
                     let Some(place) = tokens.get_mut(count) else { break Stop::Full };
                     let depth = 1 + u32::from(self.data.is_some());
                     let Some((token, behind)) = value::<LINES>(ahead, self.total, depth) else { break Stop::Invalid };

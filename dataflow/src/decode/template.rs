@@ -127,10 +127,10 @@ impl Template {
         let mut left = recipe.clone();
         let (mut takes, mut constants, mut constant) = (Vec::new(), Vec::new(), Vec::new());
         let (mut at, mut depth) = (0_u32, 1);
-        for (what, bytes, opens) in &path.nodes {
+        for (what, bytes) in &path.nodes {
             constant.extend_from_slice(bytes);
             match what {
-                What::Data if *opens => (at, depth) = (at + 1, 2),
+                What::Open => (at, depth) = (at + 1, 2),
                 // An object in its place would hold the fields.
                 What::Data => return None,
                 What::Close => depth = 1,

@@ -3,10 +3,11 @@
 //! Shown are the fields of a record: all of a whole record in order, else the columns that are not hidden, nulls left
 //! out unless the item keeps them. Invariant: the keys of an object are unique.
 
-mod text;
-
 use crate::batch::Rows;
 use crate::column::Column;
+use rarog_lang::eval::text::{
+    TextSink, write_duration, write_float, write_int, write_json, write_json_string, write_time,
+};
 use rarog_lang::plan::Layout;
 use rarog_lang::value::{Map, Value};
 use std::sync::Arc;
@@ -42,7 +43,7 @@ impl Encoder {
         let shown = || layout.columns.iter().enumerate().filter(|(_, column)| !column.hidden);
         let fields = shown().map(|(column, def)| {
             let mut key = Vec::with_capacity(def.name.len() + 3);
-            text::string(&mut key, &def.name);
+            write_json_string(&mut key, &def.name);
             key.push(b':');
             let later = shown().filter(|(other, of)| *other > column && of.name == def.name);
             let shadows = later.map(|(other, _)| other).collect();
@@ -54,9 +55,9 @@ impl Encoder {
     /// Appends the line of `--output jsonl`: `{"event_type":"S","timestamp":"…","data":{…}}`.
     pub fn jsonl(&self, out: &mut Vec<u8>, rows: &Rows, row: usize) {
         out.extend_from_slice(b"{\"event_type\":");
-        text::string(out, rows.event.get(row));
+        write_json_string(out, rows.event.get(row));
         out.extend_from_slice(b",\"timestamp\":");
-        text::time(out, rows.time[row]);
+        time(out, rows.time[row]);
         out.extend_from_slice(b",\"data\":");
         self.record(out, rows, row);
         out.extend_from_slice(b"}\n");
@@ -73,13 +74,13 @@ impl Encoder {
         let mut separator = b'{';
         if !taken.event_type {
             out.extend_from_slice(b"{\"event_type\":");
-            text::string(out, rows.event.get(row));
+            write_json_string(out, rows.event.get(row));
             separator = b',';
         }
         if !taken.timestamp {
             out.push(separator);
             out.extend_from_slice(b"\"timestamp\":");
-            text::time(out, rows.time[row]);
+            time(out, rows.time[row]);
             separator = b',';
         }
         match &whole {
@@ -140,9 +141,9 @@ fn entries(out: &mut Vec<u8>, map: &Map, mut separator: u8) {
     for (name, value) in map {
         out.push(separator);
         separator = b',';
-        text::string(out, name);
+        write_json_string(out, name);
         out.push(b':');
-        text::value(out, value);
+        write_json(out, value);
     }
     close(out, separator);
 }
@@ -153,6 +154,18 @@ fn close(out: &mut Vec<u8>, separator: u8) {
         out.push(b'{');
     }
     out.push(b'}');
+}
+
+fn time(out: &mut Vec<u8>, ns: i64) {
+    out.push(b'"');
+    write_time(out, ns);
+    out.push(b'"');
+}
+
+fn duration(out: &mut Vec<u8>, ns: i64) {
+    out.push(b'"');
+    write_duration(out, ns);
+    out.push(b'"');
 }
 
 fn null(out: &mut Vec<u8>) -> bool {
@@ -167,15 +180,15 @@ fn cell(out: &mut Vec<u8>, column: &Column, row: usize) -> bool {
     }
     match column {
         Column::Null(_) => false,
-        Column::Bool(prim) => put(out, prim.get(row), text::bool),
-        Column::Int(prim) => put(out, prim.get(row), text::int),
-        Column::Float(prim) => put(out, prim.get(row), text::float),
-        Column::Time(prim) => put(out, prim.get(row), text::time),
-        Column::Duration(prim) => put(out, prim.get(row), text::duration),
-        Column::Str(texts) => put(out, texts.get(row), text::string),
+        Column::Bool(prim) => put(out, prim.get(row), |out, value| out.push_str(if value { "true" } else { "false" })),
+        Column::Int(prim) => put(out, prim.get(row), write_int),
+        Column::Float(prim) => put(out, prim.get(row), write_float),
+        Column::Time(prim) => put(out, prim.get(row), time),
+        Column::Duration(prim) => put(out, prim.get(row), duration),
+        Column::Str(texts) => put(out, texts.get(row), write_json_string),
         Column::Any(values) => {
             let value = &values[row];
-            put(out, (*value != Value::Null).then_some(value), text::value)
+            put(out, (*value != Value::Null).then_some(value), write_json)
         }
     }
 }

@@ -41,21 +41,41 @@ pub fn write_text(out: &mut impl TextSink, value: &Value) {
     }
 }
 
+/// `00` to `99`.
+const PAIRS: [u8; 200] = {
+    let mut pairs = [b'0'; 200];
+    let mut number = 0;
+    while number < 100 {
+        pairs[number * 2] += (number / 10) as u8;
+        pairs[number * 2 + 1] += (number % 10) as u8;
+        number += 1;
+    }
+    pairs
+};
+
 /// Digits, with `-` if negative.
 pub fn write_int(out: &mut impl TextSink, int: i64) {
-    let mut digits = [0; 20];
+    write_digits(out, int < 0, int.unsigned_abs(), 1);
+}
+
+/// The digits of a number, at least so many, behind a sign.
+fn write_digits(out: &mut impl TextSink, negative: bool, mut number: u64, least: usize) {
+    let mut digits = [b'0'; 21];
     let mut at = digits.len();
-    let mut rest = int.unsigned_abs();
-    loop {
-        at -= 1;
-        digits[at] = b'0' + (rest % 10) as u8;
-        rest /= 10;
-        if rest == 0 {
-            break;
-        }
+    while number >= 10 {
+        at -= 2;
+        let pair = (number % 100) as usize * 2;
+        digits[at..at + 2].copy_from_slice(&PAIRS[pair..pair + 2]);
+        number /= 100;
     }
-    if int < 0 {
-        out.push_str("-");
+    if number > 0 {
+        at -= 1;
+        digits[at] += number as u8;
+    }
+    at = at.min(digits.len() - least);
+    if negative {
+        at -= 1;
+        digits[at] = b'-';
     }
     out.push_str(ascii(&digits[at..]));
 }
@@ -66,6 +86,39 @@ fn ascii(bytes: &[u8]) -> &str {
 
 /// Shortest digits that read back the same, with `.` or exponent; plain for 1e-5 ≤ |x| < 1e16.
 pub fn write_float(out: &mut impl TextSink, float: f64) {
+    if !write_decimal(out, float) {
+        write_shortest(out, float);
+    }
+}
+
+/// Powers of ten that are tried as the denominator of a float.
+const PLACES: [(f64, usize); 6] = [(1e1, 1), (1e2, 2), (1e3, 3), (1e4, 4), (1e5, 5), (1e6, 6)];
+
+/// Writes a float that is a decimal of at most 15 digits, six of them behind the point. These are all different floats, so
+/// that the first that reads back is the shortest.
+fn write_decimal(out: &mut impl TextSink, float: f64) -> bool {
+    const BEYOND: f64 = 1e15;
+    let size = float.abs();
+    if !(1e-3..BEYOND).contains(&size) {
+        return false;
+    }
+    for (power, places) in PLACES {
+        let scaled = (size * power).round();
+        if scaled >= BEYOND {
+            return false;
+        }
+        if scaled / power == size {
+            let (whole, fraction) = (scaled as u64 / power as u64, scaled as u64 % power as u64);
+            write_digits(out, float < 0.0, whole, 1);
+            out.push_str(".");
+            write_digits(out, false, fraction, places);
+            return true;
+        }
+    }
+    false
+}
+
+fn write_shortest(out: &mut impl TextSink, float: f64) {
     let size = float.abs();
     let mut text = FloatText { bytes: [0; FLOAT_BYTES], len: 0 };
     let plain = float == 0.0 || (1e-5..1e16).contains(&size);
@@ -184,6 +237,28 @@ mod tests {
             let shown = text(float);
             assert_eq!(shown.parse::<f64>(), Ok(float));
             assert_eq!(shown, expected);
+        }
+    }
+
+    #[test]
+    fn numbers_are_as_the_standard_library_has_them() {
+        let mut seed = 7_u64;
+        let mut random = || {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            seed >> 8
+        };
+        for _ in 0..100_000 {
+            let int = random() as i64 >> (random() % 56);
+            let int = if random() % 2 == 0 { int } else { -int };
+            assert_eq!(to_text(&Value::Int(int)), int.to_string());
+            let float = int as f64 / 10_f64.powi((random() % 12) as i32);
+            let (mut text, mut shortest) = (String::new(), String::new());
+            write_float(&mut text, float);
+            write_shortest(&mut shortest, float);
+            assert_eq!(text, shortest);
+        }
+        for int in [0, 1, -1, 9, 10, 99, 100, i64::MAX, i64::MIN] {
+            assert_eq!(to_text(&Value::Int(int)), int.to_string());
         }
     }
 

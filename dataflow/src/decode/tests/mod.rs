@@ -2,3 +2,5 @@
 
 mod forms;
 mod plans;
+mod random;
+mod reference;
