@@ -27,6 +27,8 @@ pub(super) struct Graph {
     pub nodes: Vec<Node>,
     pub layouts: Vec<Layout>,
     kinds: Vec<Kind>,
+    /// Where each layout has the column of a name.
+    places: Vec<HashMap<Arc<str>, u32>>,
     pub inputs: Vec<Input>,
     by_event: HashMap<Arc<str>, NodeId>,
 }
@@ -48,6 +50,11 @@ impl Graph {
     }
 
     fn layout(&mut self, layout: Layout, kind: Kind) -> LayoutId {
+        let mut places = HashMap::new();
+        for (place, column) in layout.columns.iter().enumerate() {
+            places.entry(column.name.clone()).or_insert(count(place));
+        }
+        self.places.push(places);
         self.layouts.push(layout);
         self.kinds.push(kind);
         count(self.layouts.len() - 1)
@@ -107,16 +114,17 @@ impl Graph {
     /// The column of a field of a node's records, which comes to be if it is not there; `None`: there is no such field.
     pub fn column(&mut self, node: NodeId, name: &Arc<str>, ty: &Type) -> Option<u32> {
         let id = self.layout_of(node) as usize;
-        let layout = &mut self.layouts[id];
-        // The last one of a name: hidden ones come behind those that replace them.
-        if let Some(place) = layout.columns.iter().position(|column| column.name == *name) {
-            return Some(count(place));
+        if let Some(place) = self.places[id].get(name) {
+            return Some(*place);
         }
         if self.kinds[id] == Kind::Closed {
             return None;
         }
-        layout.columns.push(column(name.clone(), ty.clone()));
-        Some(count(layout.columns.len() - 1))
+        let columns = &mut self.layouts[id].columns;
+        let place = count(columns.len());
+        columns.push(column(name.clone(), ty.clone()));
+        self.places[id].insert(name.clone(), place);
+        Some(place)
     }
 
     /// Says that a node's records are needed as they came.
@@ -139,10 +147,10 @@ impl Graph {
     /// Gives merges the columns of their inputs; readers stand behind what they read, so one way back is enough.
     pub fn finish(&mut self) {
         for node in (0..count(self.nodes.len())).rev() {
-            let columns = self.layouts[self.layout_of(node) as usize].columns.clone();
-            let inputs = self.nodes[node as usize].inputs.clone();
             let Op::Merge(branches) = &self.nodes[node as usize].op else { continue };
             let mut branches = branches.clone();
+            let columns = self.layouts[self.layout_of(node) as usize].columns.clone();
+            let inputs = self.nodes[node as usize].inputs.clone();
             for branch in &mut branches {
                 let input = inputs[branch.input as usize];
                 branch.columns = columns.iter().map(|def| self.column(input, &def.name, &def.ty)).collect();

@@ -8,6 +8,7 @@ use crate::ast::{Arg, ExprKind, Ident};
 use crate::diagnostic::Diagnostic;
 use crate::plan::{ColumnDef, Expr, Key, Op};
 use crate::value::Type;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 /// An item of a new record.
@@ -24,6 +25,7 @@ impl Chain<'_, '_> {
         default: impl Fn(&Arg) -> Option<Ident>,
     ) -> Vec<Item<'i>> {
         let mut items: Vec<Item> = Vec::new();
+        let mut names: HashSet<Arc<str>> = HashSet::new();
         for arg in args {
             let Some(name) = arg.name.clone().or_else(|| own_name(&arg.value)).or_else(|| default(arg)) else {
                 let problem = Diagnostic::new("E0304", arg.value.span, "name this item");
@@ -31,7 +33,7 @@ impl Chain<'_, '_> {
                 items.push(Item { name: Ident { name: "".into(), span: arg.value.span }, arg });
                 continue;
             };
-            if items.iter().any(|item| item.name.name == name.name) {
+            if !names.insert(name.name.clone()) {
                 let message = format!("field {} is given twice", name.name);
                 self.expressions
                     .report(Diagnostic::new("E0217", name.span, message).help("give one of them another name"));

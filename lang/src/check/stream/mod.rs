@@ -37,7 +37,7 @@ use std::sync::Arc;
 struct Known {
     node: NodeId,
     shape: Shape,
-    /// Its own name, and below a chain of mere filters the names of what it reads.
+    /// Its own name, and below a chain of mere filters that of the event type.
     names: Vec<Arc<str>>,
     clock: Vec<ClockTerm>,
     /// Have its records its own name as event type already?
@@ -162,7 +162,9 @@ impl<'s, 'a> Streams<'s, 'a> {
                 Source::Step(step) => step.alias.as_ref().map(|alias| alias.name.clone()),
                 _ => None,
             };
-            names.extend(source_names.into_iter().filter(|name| Some(name) != alias.as_ref()));
+            let declared = self.expressions.declared();
+            let is_event = |name: &Arc<str>| declared.named(name).is_none_or(|named| named == Named::Event);
+            names.extend(source_names.into_iter().filter(|name| Some(name) != alias.as_ref() && is_event(name)));
         }
         let clock: Vec<ClockTerm> = clock
             .into_iter()
