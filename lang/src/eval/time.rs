@@ -27,7 +27,7 @@ pub fn parse_timestamp_literal(text: &str) -> Option<i64> {
     let Some((separator, rest)) = rest.split_first() else { return instant(days, Clock::default(), 0) };
     let (clock, rest) = parse_clock(rest)?;
     let zone = if rest.is_empty() { 0 } else { parse_zone(rest)? };
-    let plain = *separator == b'T' && rest != b"z" && clock.digits <= 9;
+    let plain = *separator == b'T' && rest != b"z" && clock.digits <= 9 && !clock.leap;
     plain.then(|| instant(days, clock, zone)).flatten()
 }
 
@@ -239,24 +239,41 @@ mod tests {
 
     #[test]
     fn literals_may_lack_time_and_zone() {
-        assert_eq!(
-            parse_timestamp_literal("2024-01-15").map(|ns| to_text(&Value::Time(ns))),
-            Some("2024-01-15T00:00:00Z".into())
-        );
-        assert_eq!(parse_timestamp_literal("1970-01-01T00:00:01"), Some(1_000_000_000));
-        assert_eq!(parse_timestamp_literal("1970-01-01T01:00:01.5+01:00"), Some(1_500_000_000));
-        assert_eq!(parse_timestamp_literal("1970-01-01T00:00:00.123456789Z"), Some(123_456_789));
-        for bad in [
-            "2024-01",
-            "2024-01-15Z",
-            "2024-01-15T",
-            "2024-01-15T10:00",
-            "1970-01-01t00:00:01Z",
-            "1970-01-01T00:00:01z",
-            "1970-01-01T00:00:00.1234567890Z",
-            "1970-01-01 00:00:01Z",
-        ] {
-            assert_eq!(parse_timestamp_literal(bad), None, "{bad}");
+        let second = 1_000_000_000;
+        let cases = [
+            ("1970-01-01", Some(0)),
+            ("1970-01-01T00:00:05Z", Some(5 * second)),
+            ("1970-01-01T00:00:05", Some(5 * second)),
+            ("1970-01-01T02:00:00+02:00", Some(0)),
+            ("1969-12-31T22:30:00-01:30", Some(0)),
+            ("1969-12-31T23:59:59.5Z", Some(-second / 2)),
+            ("2024-01-15", Some(1_705_276_800 * second)),
+            ("2000-02-29T12:00:00.123456789Z", Some(951_825_600 * second + 123_456_789)),
+            ("2262-04-11T23:47:16.854775807Z", Some(i64::MAX)),
+            ("2262-04-11T23:47:16.854775808Z", None),
+            ("1677-09-21T00:12:43.145224192Z", Some(i64::MIN)),
+            ("0001-01-01", None),
+            ("2024-13-01", None),
+            ("2023-02-29", None),
+            ("2024-1-15", None),
+            ("2024-01-15T", None),
+            ("2024-01-15T10:00", None),
+            ("2024-01-15T24:00:00", None),
+            ("2024-01-15T10:00:60", None),
+            ("2024-01-15T10:00:00.", None),
+            ("2024-01-15T10:00:00.1234567890", None),
+            ("2024-01-15Z", None),
+            ("2024-01-15T10:00:00+2", None),
+            ("2024-01-15T10:00:00Zx", None),
+            ("", None),
+            ("1970-01-01t00:00:01Z", None),
+            ("1970-01-01T00:00:01z", None),
+            ("1970-01-01 00:00:01Z", None),
+            ("1990-12-31T23:59:60Z", None),
+            ("2024-01-15Té", None),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(parse_timestamp_literal(text), expected, "{text}");
         }
     }
 

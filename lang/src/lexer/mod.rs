@@ -2,7 +2,6 @@
 //!
 //! It works on the text in which `for` templates are expanded, and gives every token its place in the text as written.
 
-pub mod moment;
 pub mod number;
 pub mod quoted;
 mod token;
@@ -10,6 +9,7 @@ mod token;
 pub use token::{Kind, Lexed, Line, Token};
 
 use crate::diagnostic::Diagnostic;
+use crate::eval::time::parse_timestamp_literal;
 use crate::expand::Origin;
 use crate::span::Span;
 
@@ -135,7 +135,7 @@ impl Lexer<'_> {
         let within = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(**byte, b':' | b'.' | b'+' | b'-');
         let end = self.pos + 1 + rest.iter().take_while(within).count();
         let written = &self.text[self.pos..end];
-        if moment::parse(&written[1..]).is_some() {
+        if parse_timestamp_literal(&written[1..]).is_some() {
             return self.push(Kind::Time, end);
         }
         let message = match written.len() {

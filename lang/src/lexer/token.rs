@@ -1,7 +1,7 @@
 //! Tokens and the table of lines.
 //!
-//! A token holds no value: [`super::number`], [`super::quoted`] and [`super::moment`] read it from the text when the parser
-//! asks, so that a token stays small.
+//! A token holds no value: [`super::number`], [`super::quoted`] and [`crate::eval::time`] read it from the text when the
+//! parser asks, so that a token stays small.
 
 use crate::span::Span;
 

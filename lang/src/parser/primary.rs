@@ -5,7 +5,8 @@ use super::expr::{Chain, Tree};
 use super::message::is_reserved;
 use super::notes::{Begins, Glue};
 use crate::ast::{Arg, Expr, ExprKind, Ident, LambdaBody};
-use crate::lexer::{Kind, moment, number, quoted};
+use crate::eval::time::parse_timestamp_literal;
+use crate::lexer::{Kind, number, quoted};
 use crate::span::Span;
 
 impl Parser<'_> {
@@ -157,7 +158,7 @@ impl Parser<'_> {
             },
             Kind::Float => ExprKind::Float(number::float(written).unwrap_or_default()),
             Kind::Duration => ExprKind::Duration(number::duration(written).unwrap_or_default()),
-            Kind::Time => ExprKind::Time(moment::parse(&written[1..]).unwrap_or_default()),
+            Kind::Time => ExprKind::Time(parse_timestamp_literal(&written[1..]).unwrap_or_default()),
             Kind::Str => ExprKind::Str(quoted::value(written).into()),
             Kind::Word => return self.word_primary(),
             Kind::OpenParen => return self.parenthesised(),
