@@ -6,6 +6,8 @@
 //! with {a: 1, b: null}: a + b ==> null        a and b are parameters, of which no type is known
 //! "a" + 1 ==> E0301                            the checker's errors
 //! ```
+//! `programs.vpl` has functions, and such lines behind `#:`.
+//!
 //! Values are compact JSON; where a timestamp or duration must be told from a text, `type_of` does it.
 
 use rarog_lang::check::declared::Declared;
@@ -48,10 +50,15 @@ fn value(line: &str) -> Result<String, String> {
     Ok(json)
 }
 
+/// The text of a file of this folder.
+fn text(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/meaning").join(name);
+    std::fs::read_to_string(path).expect("the file is there")
+}
+
 /// Lines that do not mean what they say.
 fn differences(name: &str) -> Vec<String> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/meaning").join(name);
-    let text = std::fs::read_to_string(path).expect("the file is there");
+    let text = text(name);
     let mut differences = Vec::new();
     let mut rows = 0;
     for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.is_empty() && !line.starts_with('#')) {
@@ -84,4 +91,20 @@ fn functions_of_numbers_and_collections() {
 #[test]
 fn functions_of_texts_and_kinds() {
     assert_eq!(differences("conversions.txt"), [""; 0]);
+}
+
+#[test]
+fn programs() {
+    let text = text("programs.vpl");
+    let rows = text.lines().filter_map(|line| line.strip_prefix("#: "));
+    assert!(rows.clone().count() > 30);
+    for row in rows {
+        let (expr, expected) = row.rsplit_once(" ==> ").expect("a row has two sides");
+        let found = functions(&format!("{text}\nfn row(): return {expr}\n")).map(|functions| {
+            let mut json = String::new();
+            write_json(&mut json, &call(&functions, "row", vec![]));
+            json
+        });
+        assert_eq!(found.unwrap_or_else(|codes| codes), expected, "{expr}");
+    }
 }
