@@ -292,9 +292,6 @@ impl Signature {
             Gives::Time => Type::Time,
             Gives::Strs => Type::Array(Box::new(Type::Str)),
             Gives::Ints => Type::Array(Box::new(Type::Int)),
-            Gives::Same if self.builtin == Builtin::Sort && element(first.clone()) == Type::Bool => {
-                return Err(("array", "an array of one kind without bools".into(), first));
-            }
             Gives::Same => first,
             Gives::Power => match (&first, &args[1]) {
                 (Type::Int, Type::Int) => Type::Int,
