@@ -50,7 +50,8 @@ pub struct Compiled {
 pub fn compile(text: &str, options: &Options) -> Compiled {
     let mut loaded = import::load(text, options);
     let sources = std::mem::take(&mut loaded.sources);
-    if loaded.diagnostics.iter().any(|problem| problem.severity == Severity::Error && problem.code != "E0218") {
+    // Errors of lexer and parser stop the later phases; others that are met while reading do not.
+    if loaded.diagnostics.iter().any(|problem| problem.code.starts_with("E01") || problem.code.starts_with("E09")) {
         let mut diagnostics = loaded.diagnostics;
         diagnostics.sort_by_key(|problem| problem.span);
         return Compiled { plan: None, draft: None, diagnostics, sources };

@@ -235,6 +235,11 @@ fn problems_stand_where_they_are() {
         ("config x {a: [b, {c: 1}] d\n}\nlet a = 1", &[]),
         ("config\nx:\n  a = 1\n  b c d\nlet a = 1", &[]),
         ("config {\nlet a = )", &["E0110 2:9"]),
+        ("config\nlet a = 1", &["E0110 2:1"]),
+        ("stream S = E .emit(\nfor: 1)", &[]),
+        ("for (i in 0..2):\n  let a = 1", &["E0111 1:1"]),
+        ("for i in 0..2:\n  # only a comment\nlet a = 1", &["E0107 3:1"]),
+        ("stream S = sequence(a: A .within(1s) .within(2s))", &["E0404 1:39"]),
     ];
     for (text, expected) in cases {
         assert_eq!(problems(text), *expected, "{text}");
@@ -283,6 +288,13 @@ fn limits_are_where_they_are_said_to_be() {
     let group = |depth: usize| problems(&format!("pattern P = {}A{}", "(".repeat(depth), ")".repeat(depth)));
     assert_eq!(group(128), Vec::<String>::new());
     assert_eq!(group(129), ["E0108 1:141"]);
+    let chain = |links: usize, link: &str, head: &str| problems(&format!("{head}{}", link.repeat(links)));
+    for (link, head) in
+        [(".a()", "stream S = E"), ("->A", "stream S = E"), ("->A", "pattern P = E"), (" OR A", "pattern P = E")]
+    {
+        assert_eq!(chain(1000, link, head), Vec::<String>::new(), "{link}");
+        assert!(chain(1001, link, head)[0].starts_with("E0108"), "{link}");
+    }
     let mebibyte = 1 << 20;
     assert_eq!(problems(&" ".repeat(mebibyte)), Vec::<String>::new());
     assert_eq!(problems(&" ".repeat(mebibyte + 1)), ["E0109 1:1"]);

@@ -62,7 +62,7 @@ impl<'a> Reader<'a> {
                 if outer.is_some_and(|outer| line.indent <= outer) {
                     break;
                 }
-                if line.indent == base.len() && self.first_word(line) == "for" {
+                if line.indent == base.len() && self.is_header(line) {
                     push_lines(&mut nodes, copied..*at);
                     if let Some(template) = self.template(at, depth) {
                         nodes.push(Node::For(template));
@@ -118,6 +118,13 @@ impl<'a> Reader<'a> {
             let place = self.first_token(line);
             self.report("E0107", place, "inconsistent indentation", "indent all lines of the for alike");
         }
+    }
+
+    /// Does the line begin with `for` and a name? What else begins with `for` is left to the parser.
+    fn is_header(&self, line: Line) -> bool {
+        let Some(rest) = self.text[line.start + line.indent..line.end].strip_prefix("for") else { return false };
+        let name = rest.trim_start_matches([' ', '\t']);
+        name.len() < rest.len() && name.starts_with(|char: char| char.is_ascii_alphabetic() || char == '_')
     }
 
     fn first_word(&self, line: Line) -> &'a str {

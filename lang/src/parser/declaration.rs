@@ -193,7 +193,7 @@ impl Parser<'_> {
     fn config(&mut self) -> Parsed<Item> {
         let header = self.at;
         let word = self.bump();
-        if self.kind() == Kind::Word {
+        if self.kind() == Kind::Word && !self.begins_declaration() {
             self.bump();
         }
         match self.kind() {

@@ -4,6 +4,7 @@
 //! is a group only where it carries what no other form has room for: a quantifier, a sign, an alias on a sequence or a step.
 
 use super::cursor::{Parsed, Parser};
+use super::expr::Chain;
 use super::notes::Glue;
 use super::stream::Place;
 use crate::ast::{Ident, PExpr, PKind, Pattern, Step, StepTarget};
@@ -41,39 +42,37 @@ impl Parser<'_> {
     /// `por { "->" por }`
     pub(super) fn pexpr(&mut self) -> Parsed<Box<PExpr>> {
         let first = self.por()?;
-        if self.kind() != Kind::Arrow {
-            return Ok(first);
-        }
-        self.parts(first, PKind::Seq, |p| if p.eat(Kind::Arrow) { Some(p.por()) } else { None })
+        self.parts(first, |p| p.kind() == Kind::Arrow, Self::por, PKind::Seq)
     }
 
     fn por(&mut self) -> Parsed<Box<PExpr>> {
         let first = self.pand()?;
-        if self.word() != "OR" {
-            return Ok(first);
-        }
-        self.parts(first, |parts| PKind::Or(parts, None), |p| if p.eat_word("OR") { Some(p.pand()) } else { None })
+        self.parts(first, |p| p.word() == "OR", Self::pand, |parts| PKind::Or(parts, None))
     }
 
     fn pand(&mut self) -> Parsed<Box<PExpr>> {
         let first = self.pprim()?;
-        if self.word() != "AND" {
-            return Ok(first);
-        }
-        self.parts(first, |parts| PKind::And(parts, None), |p| if p.eat_word("AND") { Some(p.pprim()) } else { None })
+        self.parts(first, |p| p.word() == "AND", Self::pprim, |parts| PKind::And(parts, None))
     }
 
-    /// What `first` and all that `next` gives make together.
+    /// `first`, or what it makes together with the parts behind the operators that come.
     fn parts(
         &mut self,
         first: Box<PExpr>,
-        make: impl FnOnce(Vec<PExpr>) -> PKind,
-        mut next: impl FnMut(&mut Self) -> Option<Parsed<Box<PExpr>>>,
+        is_operator: fn(&Self) -> bool,
+        part: fn(&mut Self) -> Parsed<Box<PExpr>>,
+        make: fn(Vec<PExpr>) -> PKind,
     ) -> Parsed<Box<PExpr>> {
+        if !is_operator(self) {
+            return Ok(first);
+        }
         let start = first.span;
         let mut parts = vec![*first];
-        while let Some(part) = next(self) {
-            parts.push(*part?);
+        let mut chain = Chain::new();
+        while is_operator(self) {
+            self.link(&mut chain, self.token().span)?;
+            self.bump();
+            parts.push(*part(self)?);
         }
         Ok(Box::new(PExpr { kind: make(parts), span: start.to(self.last_span()) }))
     }

@@ -1,6 +1,7 @@
 //! Streams: their source, their operators, and the steps of sequences.
 
 use super::cursor::{Parsed, Parser};
+use super::expr::Chain;
 use super::notes::{Begins, Glue};
 use crate::ast::{Expr, Ident, Input, JoinKind, Op, PExpr, PKind, Quantifier, Source, Step, StepTarget, Stream};
 use crate::diagnostic::Diagnostic;
@@ -27,8 +28,10 @@ impl Parser<'_> {
         self.expect(Kind::Eq, if ty.is_some() { "`=`" } else { "`=` or `:`" })?;
         let source = self.source()?;
         let mut ops = Vec::new();
-        while let Some(op) = self.op()? {
-            ops.push(op);
+        let mut chain = Chain::new();
+        while matches!(self.kind(), Kind::Arrow | Kind::Dot) {
+            self.link(&mut chain, self.token().span)?;
+            ops.push(self.op()?);
         }
         ops.shrink_to_fit();
         Ok(Stream { name, ty, source, ops })
@@ -172,15 +175,12 @@ impl Parser<'_> {
         Ok(())
     }
 
-    /// The next operator, if there is one.
-    fn op(&mut self) -> Parsed<Option<Op>> {
+    /// The operator that comes.
+    fn op(&mut self) -> Parsed<Op> {
         if self.kind() == Kind::Arrow {
             self.begins(Begins::Arrow);
             let arrow = self.bump().span;
-            return Ok(Some(Op::Then(arrow, *self.step(Place::Chain)?)));
-        }
-        if self.kind() != Kind::Dot {
-            return Ok(None);
+            return Ok(Op::Then(arrow, *self.step(Place::Chain)?));
         }
         self.begins(Begins::Operator);
         self.bump();
@@ -189,7 +189,7 @@ impl Parser<'_> {
             "emit" if self.word() == "as" => {
                 self.bump();
                 let ty = self.name("a type's name")?;
-                Ok(Some(Op::EmitAs { word: name.span, ty, args: self.args()? }))
+                Ok(Op::EmitAs { word: name.span, ty, args: self.args()? })
             }
             "not" if self.kind() == Kind::OpenParen => {
                 self.glue(Glue::Call);
@@ -198,9 +198,9 @@ impl Parser<'_> {
                     p.expect(Kind::CloseParen, "`)`")?;
                     Ok(step)
                 })?;
-                Ok(Some(Op::Not(name.span, *step)))
+                Ok(Op::Not(name.span, *step))
             }
-            _ => Ok(Some(Op::Call(name, self.args()?))),
+            _ => Ok(Op::Call(name, self.args()?)),
         }
     }
 
