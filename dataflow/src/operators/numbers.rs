@@ -1,93 +1,8 @@
-//! Numbers that aggregates keep: exact and compensated sums, moments. All of them merge.
+//! Numbers that aggregates keep: sums, as the functions `sum` and `avg` make them, and moments. All of them merge.
 
 use rarog_lang::eval::ops::finite;
+pub use rarog_lang::eval::sum::{Compensated, Sum};
 use rarog_lang::value::Value;
-
-/// Compensated (Neumaier) sum of floats.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Compensated {
-    sum: f64,
-    rest: f64,
-}
-
-impl Compensated {
-    /// Adds a float.
-    #[inline]
-    pub fn add(&mut self, value: f64) {
-        let total = self.sum + value;
-        let lost = if self.sum.abs() >= value.abs() { (self.sum - total) + value } else { (value - total) + self.sum };
-        self.rest += lost;
-        self.sum = total;
-    }
-
-    fn merge(&mut self, other: &Compensated) {
-        self.add(other.sum);
-        self.add(other.rest);
-    }
-
-    /// The sum; infinite or NaN if it is beyond all floats.
-    pub fn value(&self) -> f64 {
-        self.sum + self.rest
-    }
-}
-
-/// Sum of numbers: ints exactly, floats compensated.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Sum {
-    ints: i128,
-    floats: Compensated,
-    count: u64,
-    float_count: u64,
-}
-
-impl Sum {
-    /// Adds an int.
-    #[inline]
-    pub fn add_int(&mut self, value: i64) {
-        self.ints += i128::from(value);
-        self.count += 1;
-    }
-
-    /// Adds a float.
-    #[inline]
-    pub fn add_float(&mut self, value: f64) {
-        self.floats.add(value);
-        self.float_count += 1;
-        self.count += 1;
-    }
-
-    /// Takes over another sum.
-    pub fn merge(&mut self, other: &Sum) {
-        self.ints += other.ints;
-        if other.float_count > 0 {
-            self.floats.merge(&other.floats);
-        }
-        self.float_count += other.float_count;
-        self.count += other.count;
-    }
-
-    fn total(&self) -> f64 {
-        if self.float_count == self.count {
-            return self.floats.value();
-        }
-        let mut floats = self.floats;
-        floats.add(self.ints as f64);
-        floats.value()
-    }
-
-    /// The sum: an int if all were, null if it does not fit.
-    pub fn value(&self) -> Value {
-        match self.float_count {
-            0 => i64::try_from(self.ints).map_or(Value::Null, Value::Int),
-            _ => finite(self.total()),
-        }
-    }
-
-    /// The mean; null without numbers.
-    pub fn mean(&self) -> Value {
-        if self.count == 0 { Value::Null } else { finite(self.total() / self.count as f64) }
-    }
-}
 
 /// Count, mean and sum of squared distances to it (Welford), the sums compensated.
 #[derive(Clone, Copy, Debug, Default)]
@@ -137,22 +52,6 @@ impl Moments {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn sums_are_exact_where_they_can_be() {
-        let mut sum = Sum::default();
-        sum.add_int(i64::MAX);
-        sum.add_int(1);
-        assert_eq!(sum.value(), Value::Null);
-        sum.add_int(-1);
-        assert_eq!(sum.value(), Value::Int(i64::MAX));
-        let mut small = Sum::default();
-        for float in [1e100, 1.0, -1e100] {
-            small.add_float(float);
-        }
-        assert_eq!(small.value(), Value::Float(1.0));
-        assert_eq!(Sum::default().mean(), Value::Null);
-    }
 
     #[test]
     fn moments_of_parts_are_those_of_the_whole() {

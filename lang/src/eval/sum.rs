@@ -22,12 +22,14 @@ impl Compensated {
     }
 
     /// Adds what another one has summed up.
+    #[inline]
     pub fn merge(&mut self, other: &Compensated) {
         self.add(other.sum);
         self.add(other.rest);
     }
 
-    /// The sum.
+    /// The sum; infinite or NaN if it is beyond all floats.
+    #[inline]
     pub fn value(&self) -> f64 {
         self.sum + self.rest
     }
@@ -71,7 +73,9 @@ impl Sum {
     /// Adds what another one has summed up.
     pub fn merge(&mut self, other: &Sum) {
         self.ints += other.ints;
-        self.floats.merge(&other.floats);
+        if other.any_float {
+            self.floats.merge(&other.floats);
+        }
         self.any_float |= other.any_float;
         self.count += other.count;
     }
@@ -120,6 +124,7 @@ mod tests {
 
     #[test]
     fn floats_are_compensated_and_parts_merge() {
+        assert_eq!(sum(&[1e100, 1.0, -1e100].map(Value::Float)).value(), Value::Float(1.0));
         let values: Vec<Value> = [1e16, 1.0, -1e16, 0.25].map(Value::Float).into();
         assert_eq!(sum(&values).value(), Value::Float(1.25));
         let mut left = sum(&values[..2]);
