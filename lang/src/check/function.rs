@@ -40,6 +40,9 @@ impl Expressions<'_> {
         for (name, ty) in &params {
             let slot = frame.slot();
             let (ty, declared) = (ty.clone(), ty.clone());
+            if frame.find(name).is_some() {
+                continue;
+            }
             frame.declare(Local { name: name.clone(), slot, ty, declared, mutable: true, lambda: None });
         }
         let outer = std::mem::replace(&mut self.frame, frame);

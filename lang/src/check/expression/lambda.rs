@@ -104,13 +104,15 @@ impl Expressions<'_> {
     ) -> Lambda {
         self.report_twice(params.iter());
         let block = self.frame.enter();
-        let mut slots = Vec::new();
+        let (mut slots, mut seen) = (Vec::new(), HashSet::new());
         for (index, param) in params.iter().enumerate() {
             let slot = self.frame.slot();
             slots.push(slot);
             let ty = if index == 0 { element.clone() } else { Type::Any };
             let (name, declared) = (param.name.clone(), Type::Any);
-            self.frame.declare(Local { name, slot, ty, declared, mutable: false, lambda: None });
+            if seen.insert(&param.name) {
+                self.frame.declare(Local { name, slot, ty, declared, mutable: false, lambda: None });
+            }
         }
         let (body, ty) = match body {
             LambdaBody::Expr(expr) => {

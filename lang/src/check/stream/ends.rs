@@ -100,7 +100,7 @@ impl Chain<'_, '_> {
 
     fn end_param(&mut self, word: &Ident, name: &Ident, known: &[&str], arg: &Arg, given: &Params) -> Option<Value> {
         if !known.contains(&&*name.name) {
-            let problem = Diagnostic::new("E0211", name.span, format!("{} has no parameter {}", word.name, name.name));
+            let problem = Diagnostic::new("E0304", name.span, format!("{} has no parameter {}", word.name, name.name));
             let all = || format!("its parameters are {}", known.join(", "));
             self.expressions.report(problem.help(did_you_mean(&name.name, known.iter().copied()).unwrap_or_else(all)));
             return None;

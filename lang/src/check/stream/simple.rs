@@ -28,7 +28,6 @@ impl Chain<'_, '_> {
         if self.stage != Stage::Aggregated {
             let problem = Diagnostic::new("E0506", word.span, ".having needs an .aggregate before it");
             self.expressions.report(problem.help("use .where for a condition on records"));
-            return;
         }
         self.filter(word, args);
     }
