@@ -235,6 +235,15 @@ pub(super) fn names<'n>() -> impl Iterator<Item = &'n str> {
     SIGNATURES.iter().flat_map(|signature| signature.names.iter().copied()).chain(["event_time", "event_type"])
 }
 
+/// Name and numbers of arguments of each function that takes values only; three arguments stand for any number.
+#[cfg(test)]
+pub(in crate::check) fn signatures() -> impl Iterator<Item = (&'static str, std::ops::RangeInclusive<usize>)> {
+    SIGNATURES.iter().filter(|signature| !signature.takes_lambda()).map(|signature| {
+        let most = if signature.more { 3 } else { signature.params.len() };
+        (signature.names[0], signature.required..=most)
+    })
+}
+
 impl Signature {
     /// Is the name that of a function only, not of an aggregate, too?
     pub(super) fn is_no_aggregate(&self) -> bool {

@@ -14,6 +14,9 @@ mod member;
 mod name;
 mod operator;
 
+#[cfg(test)]
+pub(super) use builtin::signatures;
+
 pub use arguments::{Bound, Parameters};
 pub use constant::Constant;
 pub(super) use fold::is_within;

@@ -4,6 +4,7 @@ mod declarations;
 mod expressions;
 mod functions;
 mod running;
+mod soundness;
 mod typing;
 
 use super::declared::Declared;
