@@ -46,7 +46,11 @@ fn fields() -> Vec<Field> {
         field("d", Type::Duration, vec![Value::Duration(2_000_000_000), Value::Duration(1)]),
         field("xs", of(Type::Int), vec![array(&[Value::Int(1), Value::Int(2)]), array(&[])]),
         field("ws", of(Type::Str), vec![array(&[text("a"), text("b")]), array(&[])]),
-        field("m", Type::Map(Box::new(Type::Str), Box::new(Type::Float)), vec![map(&[("a", 0.5)]), map(&[("a", 1.0)]), map(&[])]),
+        field(
+            "m",
+            Type::Map(Box::new(Type::Str), Box::new(Type::Float)),
+            vec![map(&[("a", 0.5)]), map(&[("a", 1.0)]), map(&[])],
+        ),
     ];
     let named = |prefix: &str, field: &Field| Field { name: format!("{prefix}{}", field.name).leak(), ..field.clone() };
     ["", "other_", "third_"].iter().flat_map(|prefix| kinds.iter().map(|field| named(prefix, field))).collect()
