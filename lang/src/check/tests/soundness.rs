@@ -45,7 +45,11 @@ fn fields() -> Vec<Field> {
         field("t", Type::Time, vec![Value::Time(5_000_000_000), Value::Time(0)]),
         field("d", Type::Duration, vec![Value::Duration(2_000_000_000), Value::Duration(1)]),
         field("xs", of(Type::Int), vec![array(&[Value::Int(1), Value::Int(2)]), array(&[])]),
-        field("ws", of(Type::Str), vec![array(&[text("a"), text("b")]), array(&[])]),
+        field(
+            "ws",
+            of(Type::Str),
+            vec![array(&[text("a"), text("b")]), array(&[text("2024-01-01T00:00:00Z")]), array(&[])],
+        ),
         field(
             "m",
             Type::Map(Box::new(Type::Str), Box::new(Type::Float)),
