@@ -12,9 +12,9 @@
 
 use super::each::Each;
 use super::statements::Turns;
-use super::{CALL_DEPTH, LOOP_TURNS, Record};
+use super::{LOOP_TURNS, Record};
 use crate::ast::{BinOp, UnOp};
-use crate::eval::access::{array, index, map, member, position, range, range_array, range_contains, slice};
+use crate::eval::access::{array, index, map, member, range, range_array, range_contains, slice};
 use crate::eval::builtin;
 use crate::eval::convert::convert;
 use crate::eval::ops;
@@ -99,14 +99,14 @@ pub(super) struct End {
 /// The state of one evaluation.
 pub(super) struct Machine<'p> {
     pub(super) functions: &'p [Function],
-    record: &'p dyn Record,
+    pub(super) record: &'p dyn Record,
     pub(super) tasks: Vec<Task<'p>>,
     pub(super) values: Vec<Value>,
     /// Frames, the current one from `base` on.
-    locals: Vec<Value>,
-    base: usize,
+    pub(super) locals: Vec<Value>,
+    pub(super) base: usize,
     /// Bases of the frames below.
-    bases: Vec<usize>,
+    pub(super) bases: Vec<usize>,
     pub(super) loops: Vec<Turns>,
     pub(super) each: Vec<Each>,
     pub(super) turns: u32,
@@ -313,7 +313,7 @@ impl<'p> Machine<'p> {
         }
     }
 
-    fn replace(&mut self, change: impl FnOnce(Value) -> Value) {
+    pub(super) fn replace(&mut self, change: impl FnOnce(Value) -> Value) {
         let value = self.pop();
         self.push(change(value));
     }
@@ -341,146 +341,5 @@ impl<'p> Machine<'p> {
         {
             self.tasks.extend([Task::Otherwise(rest), Task::Eval(next)]);
         }
-    }
-
-    /// Takes an expression apart, or leaves its value if nothing has to be done before.
-    pub(super) fn eval(&mut self, expr: &'p Expr) {
-        if let Some(value) = self.leaf(expr).map(Cow::into_owned) {
-            return self.push(value);
-        }
-        match expr {
-            Expr::Unary(op, value) => self.tasks.extend([Task::Unary(*op), Task::Eval(value)]),
-            Expr::Binary(op, left, right) => self.binary(*op, left, right),
-            Expr::And(left, right) => self.tasks.extend([Task::AndRight(right), Task::Eval(left)]),
-            Expr::Or(left, right) => self.tasks.extend([Task::OrRight(right), Task::Eval(left)]),
-            Expr::Coalesce(left, right) => self.tasks.extend([Task::OtherwiseOne(right), Task::Eval(left)]),
-            Expr::In(value, collection) => match &**collection {
-                Expr::Range(included, from, to) => {
-                    self.tasks.extend([Task::InRange(*included), Task::Eval(to), Task::Eval(from), Task::Eval(value)]);
-                }
-                _ => self.tasks.extend([Task::In, Task::Eval(collection), Task::Eval(value)]),
-            },
-            Expr::IsNull(value) => self.tasks.extend([Task::IsNull, Task::Eval(value)]),
-            Expr::Range(included, from, to) => {
-                self.tasks.extend([Task::Range(*included), Task::Eval(to), Task::Eval(from)]);
-            }
-            Expr::If(condition, then, otherwise) => {
-                self.tasks.extend([Task::Choose(then, otherwise), Task::Eval(condition)]);
-            }
-            Expr::Array(items) => self.with_operands(Task::Array(items.len()), items),
-            Expr::Map(entries) => self.with_operands(Task::Map(entries), entries.iter().map(|(_, value)| value)),
-            Expr::Index(value, at) => self.tasks.extend([Task::Index, Task::Eval(at), Task::Eval(value)]),
-            Expr::Slice(value, from, to) => {
-                let operands = [Some(value), from.as_ref(), to.as_ref()].into_iter().flatten().map(|expr| &**expr);
-                self.with_operands(Task::Slice(from.is_some(), to.is_some()), operands.collect::<Vec<_>>());
-            }
-            Expr::Member(value, key) => self.tasks.extend([Task::Member(key), Task::Eval(value)]),
-            Expr::Call(function, args) => self.builtin(*function, args),
-            Expr::CallFn(function, args) => self.with_operands(Task::Call(*function), args),
-            Expr::Apply(slots, body, args) => self.with_operands(Task::Apply(slots, body), args),
-            Expr::Convert(ty, value) => self.tasks.extend([Task::Convert(ty), Task::Eval(value)]),
-            Expr::Captured(element, Capture::At(column, at)) => {
-                self.tasks.extend([Task::CapturedAt(*element, *column), Task::Eval(at)]);
-            }
-            // All others are leaves.
-            _ => self.push(Value::Null),
-        }
-    }
-
-    fn binary(&mut self, op: BinOp, left: &'p Expr, right: &'p Expr) {
-        let result = match (self.leaf(left), self.leaf(right)) {
-            (Some(left), Some(right)) => Some(ops::binary(op, &left, &right)),
-            _ => None,
-        };
-        match result {
-            Some(result) => self.push(result),
-            None => self.tasks.extend([Task::Right(op, right), Task::Eval(left)]),
-        }
-    }
-
-    fn builtin(&mut self, function: Builtin, args: &'p [Expr]) {
-        match (function, args) {
-            (Builtin::Coalesce | Builtin::IfNull, [first, rest @ ..]) => {
-                self.tasks.extend([Task::Otherwise(rest), Task::Eval(first)]);
-            }
-            (
-                Builtin::MapFn | Builtin::FilterFn | Builtin::AnyFn | Builtin::AllFn,
-                [items, Expr::Lambda(slots, body)],
-            ) => {
-                self.tasks.extend([Task::StartEach(function, slots, body), Task::Eval(items)]);
-            }
-            _ => self.with_operands(Task::Builtin(function, args.len()), args),
-        }
-    }
-
-    /// Evaluates the operands in order, then does the task.
-    pub(super) fn with_operands<O>(&mut self, task: Task<'p>, operands: O)
-    where
-        O: IntoIterator<Item = &'p Expr, IntoIter: DoubleEndedIterator>,
-    {
-        self.tasks.push(task);
-        let mut operands = operands.into_iter();
-        // Leading leaves are done at once.
-        while let Some(operand) = operands.next() {
-            match self.leaf(operand).map(Cow::into_owned) {
-                Some(value) => self.push(value),
-                None => {
-                    self.tasks.extend(operands.rev().map(Task::Eval));
-                    self.tasks.push(Task::Eval(operand));
-                    return;
-                }
-            }
-        }
-    }
-
-    /// Opens a frame with the arguments that wait, converted to the parameters' types.
-    fn call(&mut self, function: u32) {
-        let Some(callee) = self.functions.get(function as usize) else {
-            return self.push(Value::Null);
-        };
-        if self.bases.len() as u32 >= CALL_DEPTH {
-            self.limit_hit = true;
-            return;
-        }
-        self.bases.push(self.base);
-        self.base = self.locals.len();
-        let args = self.values.drain(self.values.len() - callee.params.len()..);
-        self.locals.extend(args.zip(&callee.params).map(|(arg, (_, ty))| convert(ty, arg).unwrap_or_default()));
-        self.locals.resize(self.base + callee.slots as usize, Value::Null);
-        self.tasks.extend([Task::EndCall(function), Task::Stmts(&callee.body)]);
-    }
-
-    fn end_call(&mut self, function: u32) {
-        self.locals.truncate(self.base);
-        self.base = self.bases.pop().expect("a call that ends was opened");
-        let ret = &self.functions[function as usize].ret;
-        if *ret != Type::Any {
-            self.replace(|value| convert(ret, value).unwrap_or_default());
-        }
-    }
-
-    fn captured_at(&mut self, element: u32, column: u32) {
-        let Value::Int(at) = self.pop() else { return self.push(Value::Null) };
-        let at = match self.record.captured(element, &Capture::Count) {
-            Value::Int(count) => position(at, count as usize),
-            _ => None,
-        };
-        self.push(at.map_or(Value::Null, |at| self.record.captured_at(element, column, at)));
-    }
-
-    fn apply(&mut self, slots: &'p [u32], body: &'p Body) {
-        for slot in slots.iter().rev() {
-            *self.slot(*slot) = self.pop();
-        }
-        self.tasks.push(Task::EndApply);
-        self.body(body);
-    }
-
-    /// Evaluates a lambda's body; its parameters are in their slots.
-    pub(super) fn body(&mut self, body: &'p Body) {
-        self.tasks.push(match body {
-            Body::Expr(expr) => Task::Eval(expr),
-            Body::Block(stmts) => Task::Stmts(stmts),
-        });
     }
 }

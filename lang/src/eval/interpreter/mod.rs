@@ -4,7 +4,9 @@
 //! There is no recursion on the program: what is still to be done lies on a stack of its own, so that no nesting of
 //! expressions, calls and chains of operators can overflow the thread's stack. Limits end an evaluation with null.
 
+mod calls;
 mod each;
+mod expressions;
 mod machine;
 mod statements;
 
