@@ -4,26 +4,28 @@ use crate::args::{CheckArgs, Connectors, DiagnosticFormat, ExplainArgs, FmtArgs,
 use crate::{exit, files, program, stdout};
 use rarog_lang::diagnostic::Severity;
 use rarog_lang::plan::Plan;
-use rarog_lang::render::{render_human, render_json};
+use rarog_lang::render::{SourceText, render_human, render_json};
 use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 
-/// Prints every diagnostic of every program; exit code 1 if there is an error.
+/// Prints every diagnostic of every program; exit code 1 if there is an error, 2 if a program cannot be read.
 pub fn check(args: &CheckArgs) -> ExitCode {
-    let mut failed = false;
+    let mut code = 0;
     for path in &args.programs {
-        let compiled = match program::front_end(path, &args.connectors) {
-            Ok(compiled) => compiled,
-            Err(code) => return code,
+        let Ok(compiled) = program::front_end(path, &args.connectors) else {
+            code = exit::USAGE;
+            continue;
         };
-        failed |= compiled.diagnostics.iter().any(|d| d.severity == Severity::Error);
+        if compiled.diagnostics.iter().any(|d| d.severity == Severity::Error) {
+            code = code.max(exit::FAILED);
+        }
         match args.format {
             DiagnosticFormat::Human => eprint!("{}", render_human(&compiled.diagnostics, &compiled.sources)),
             DiagnosticFormat::Json => stdout::print(&render_json(&compiled.diagnostics, &compiled.sources)),
         }
     }
-    ExitCode::from(if failed { exit::FAILED } else { 0 })
+    ExitCode::from(code)
 }
 
 /// Formats programs in place, or says which are not formatted.
@@ -48,7 +50,10 @@ pub fn format(args: &FmtArgs) -> ExitCode {
 fn format_file(path: &Path, check: bool) -> Result<bool, (u8, String)> {
     let usage = |message: String| (exit::USAGE, format!("rarog: {message}\n"));
     let text = files::read_program(path).map_err(usage)?;
-    let formatted = format_text(path, &text)?;
+    let formatted = rarog_lang::format::format(&text).map_err(|diagnostics| {
+        let sources = [SourceText::new(path.display().to_string(), text.clone())];
+        (exit::FAILED, render_human(&diagnostics, &sources))
+    })?;
     if formatted == text {
         return Ok(true);
     }
@@ -57,11 +62,6 @@ fn format_file(path: &Path, check: bool) -> Result<bool, (u8, String)> {
     }
     fs::write(path, formatted).map_err(|error| usage(files::cannot_write(path, &error)))?;
     Ok(true)
-}
-
-// The formatter of the language is not there yet.
-fn format_text(path: &Path, _text: &str) -> Result<String, (u8, String)> {
-    Err((exit::USAGE, format!("rarog: this build cannot format {}\n", path.display())))
 }
 
 /// Prints the plan in words.

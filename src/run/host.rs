@@ -28,6 +28,7 @@ pub struct Surroundings {
     pub stop: Arc<Stop>,
 }
 
+#[cfg(feature = "demo")]
 impl Surroundings {
     /// Without a file of dead letters and without a bar.
     pub fn plain(output: Output) -> Surroundings {
