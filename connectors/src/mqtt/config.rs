@@ -173,6 +173,8 @@ pub struct SourceConfig {
     pub mqtt: MqttConfig,
     /// Topic filters to subscribe, with the quality of service asked for.
     pub topics: Vec<(String, Qos)>,
+    /// Topic filters that the session may have from an earlier connection and is to lose.
+    pub unwanted: Vec<String>,
     /// How long the broker keeps the session while nobody is connected.
     pub session_expiry: Duration,
     /// How many un-acknowledged messages the broker may send.
@@ -188,6 +190,7 @@ impl SourceConfig {
         Self {
             mqtt,
             topics: topics.into_iter().map(|topic| (topic, Qos::AtLeastOnce)).collect(),
+            unwanted: Vec::new(),
             session_expiry: Duration::from_secs(3600),
             receive_maximum: u16::MAX,
             inbox_limit_bytes: 64 * 1024 * 1024,

@@ -282,11 +282,11 @@ impl Session for SourceSession {
         };
         self.shared.lock().ledger.begin(session_present);
         let acks = tokio::spawn(send_acks(self.shared.clone(), client.clone()));
-        let end = match client.subscribe_many(self.filters()).await {
-            Ok(()) => self.hold(&mut events, session_present).await,
-            Err(error) => SessionEnd::Lost(Loss::other(format!("cannot subscribe: {error}"))),
-        };
+        let unwanted = if session_present { self.config.unwanted.clone() } else { Vec::new() };
+        let subscriber = tokio::spawn(subscribe(client, unwanted, self.filters()));
+        let end = self.hold(&mut events, session_present).await;
         acks.abort();
+        subscriber.abort();
         end
     }
 
@@ -353,6 +353,17 @@ impl SourceSession {
         }
         self.last_topic.clone()
     }
+}
+
+/// Asks for the subscriptions. The connection is polled meanwhile: its queue of requests is short.
+async fn subscribe(client: AsyncClient, unwanted: Vec<String>, wanted: Vec<Filter>) {
+    for filter in unwanted {
+        if client.unsubscribe(filter).await.is_err() {
+            return;
+        }
+    }
+    // Fails only if the connection is gone, which ends it as well.
+    drop(client.subscribe_many(wanted).await);
 }
 
 /// Why a subscription was refused, if it was.

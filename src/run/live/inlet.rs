@@ -164,10 +164,11 @@ impl MqttInlet {
                 self.source.acknowledge([message.receipt]);
                 continue;
             }
-            let fits = |open: &&mut Gathered| open.sources == known.sources;
-            match gathered.iter_mut().rev().find(fits) {
-                Some(open) if open.bytes + message.payload.len() <= CHUNK_PAYLOAD_BYTES => {
-                    open.push(message, known.event)
+            let bytes = message.payload.len();
+            // The order of arrival holds over all sources: a chunk ends where the next message is another's.
+            match gathered.last_mut() {
+                Some(open) if open.sources == known.sources && open.bytes + bytes <= CHUNK_PAYLOAD_BYTES => {
+                    open.push(message, known.event);
                 }
                 _ => {
                     let mut open = Gathered { sources: known.sources, ..Gathered::default() };
@@ -184,7 +185,9 @@ impl MqttInlet {
             return known.clone();
         }
         let routes = self.routes.iter().filter(|route| topic::matches(&route.filter, topic));
-        let known = Known { sources: routes.map(|route| route.source).collect(), event: topic_type(topic).into() };
+        let mut sources: Vec<u32> = routes.map(|route| route.source).collect();
+        sources.dedup();
+        let known = Known { sources: sources.into(), event: topic_type(topic).into() };
         if self.known.len() >= TOPICS_REMEMBERED {
             self.known.clear();
         }

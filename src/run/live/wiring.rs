@@ -9,10 +9,11 @@
 //! same records: the plan that runs names it for all of them.
 
 use super::params::Params;
+use super::topic;
 use rarog_connectors::client_id::{End, for_run};
 use rarog_connectors::generator::GeneratorConfig;
 use rarog_connectors::mqtt::{Address, MqttConfig, Qos, SinkConfig, SourceConfig};
-use rarog_lang::plan::{Connector, NodeId, Op, Plan, Subscription};
+use rarog_lang::plan::{Connector, NodeId, Op, Plan, Subscription, Window};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -157,6 +158,10 @@ pub fn wire(name: &str, plan: &Plan) -> Result<Wiring, String> {
             wiring.send(name, connector, params, node as NodeId)?;
         }
     }
+    wiring.part_filters();
+    if !needs_clocks(plan) {
+        wiring.join_sources(&mut same);
+    }
     let mut named = plan.clone();
     for input in &mut named.inputs {
         input.subscriptions.iter_mut().for_each(|of| *of = same[*of as usize]);
@@ -229,6 +234,42 @@ impl Wiring {
         Ok(source)
     }
 
+    /// Makes one source of all subscriptions of a connection: nobody asks for their clocks, and chunks need not end where the
+    /// topic changes.
+    fn join_sources(&mut self, same: &mut [u32]) {
+        for inlet in &mut self.inlets {
+            let Inlet::Mqtt { routes, .. } = inlet else { continue };
+            let Some(first) = routes.first().map(|route| route.source) else { continue };
+            for route in routes {
+                same.iter_mut().filter(|source| **source == route.source).for_each(|source| *source = first);
+                route.source = first;
+            }
+        }
+    }
+
+    /// Subscribes filters that another one covers no longer: a broker may send two copies of what both match.
+    fn part_filters(&mut self) {
+        for inlet in &mut self.inlets {
+            let Inlet::Mqtt { config, routes } = inlet else { continue };
+            let covered: Vec<bool> = routes.iter().map(|route| is_covered(route, routes)).collect();
+            let best = |filter: &str| {
+                let under = config.topics.iter().filter(|(other, _)| topic::covers(filter, other));
+                under.map(|(_, qos)| *qos).max().unwrap_or_default()
+            };
+            let wanted = routes.iter().zip(&covered).filter(|(_, covered)| !**covered);
+            let wanted: Vec<(String, Qos)> =
+                wanted.map(|(route, _)| (route.filter.clone(), best(&route.filter))).collect();
+            let unwanted = routes.iter().zip(&covered).filter(|(_, covered)| **covered);
+            config.unwanted = unwanted.map(|(route, _)| route.filter.clone()).collect();
+            for (index, (a, _)) in wanted.iter().enumerate() {
+                for (b, _) in wanted[..index].iter().filter(|(b, _)| topic::overlap(a, b)) {
+                    self.warnings.push(format!("topics {b} and {a} overlap: brokers may send what both match twice"));
+                }
+            }
+            config.topics = wanted;
+        }
+    }
+
     fn add_file(&mut self, path: PathBuf, format: LineFormat, source: u32) -> u32 {
         let same = self.inlets.iter().find_map(|inlet| match inlet {
             Inlet::File { path: other, source, .. } if *other == path => Some(*source),
@@ -295,6 +336,20 @@ impl Wiring {
             _ => Qos::AtLeastOnce,
         })
     }
+}
+
+/// Does anything in a plan go by the clocks of sources?
+fn needs_clocks(plan: &Plan) -> bool {
+    plan.nodes.iter().any(|node| match &node.op {
+        Op::Window { window, .. } => !matches!(window, Window::Count { .. }),
+        Op::Distinct { within, .. } => within.is_some(),
+        Op::Join(_) | Op::Sequence(_) | Op::Late { .. } | Op::Timer { .. } => true,
+        _ => false,
+    })
+}
+
+fn is_covered(route: &Route, routes: &[Route]) -> bool {
+    routes.iter().any(|other| other.filter != route.filter && topic::covers(&other.filter, &route.filter))
 }
 
 fn mqtt(name: &str, connector: &Connector, params: Params<'_>, end: End) -> Result<MqttConfig, String> {
@@ -376,6 +431,11 @@ mod tests {
         Node { op, inputs: vec![], layout: 0, stream: 0, span: Span::default() }
     }
 
+    /// A node that goes by clocks.
+    fn clocked() -> Node {
+        Node { op: Op::Distinct { by: vec![], within: Some(1), per_window: false }, ..send(0, &[]) }
+    }
+
     fn broker() -> Connector {
         connector("broker", "mqtt", &[("host", "h"), ("port", "1999")])
     }
@@ -407,7 +467,7 @@ mod tests {
                 from("D", 0, &[("client_id", "mine")]),
             ],
             inputs: vec![input(&[0]), input(&[1]), input(&[0, 1, 2]), input(&[3])],
-            nodes: vec![send(0, &[]), send(0, &[("topic", "out"), ("qos", "0"), ("retain", "true")])],
+            nodes: vec![send(0, &[]), send(0, &[("topic", "out"), ("qos", "0"), ("retain", "true")]), clocked()],
             ..Plan::default()
         };
         let wiring = wire("run", &plan).expect("it can be wired");
@@ -426,6 +486,25 @@ mod tests {
         let sending: Vec<_> = wiring.sending.iter().flatten().collect();
         assert_eq!((&*sending[0].topic, sending[0].qos, sending[0].retain), ("broker-output", Qos::AtLeastOnce, false));
         assert_eq!((&*sending[1].topic, sending[1].qos, sending[1].retain), ("out", Qos::AtMostOnce, true));
+    }
+
+    #[test]
+    fn a_filter_that_another_covers_is_not_subscribed() {
+        let topics = |list: &[&str]| {
+            let subscriptions = list.iter().map(|topic| from("A", 0, &[("topic", topic)])).collect();
+            let mut plan = Plan { connectors: vec![broker()], subscriptions, ..Plan::default() };
+            plan.subscriptions[0].params.push(("qos".into(), Value::Int(0)));
+            wire("run", &plan).expect("it can be wired")
+        };
+        let wiring = topics(&["a/#", "a/b", "c", "a/+/x"]);
+        let (config, routes) = mqtt_source(&wiring, 0);
+        assert_eq!(config.topics, [("a/#".into(), Qos::AtLeastOnce), ("c".into(), Qos::AtLeastOnce)]);
+        assert_eq!(config.unwanted, ["a/b", "a/+/x"]);
+        assert_eq!((routes.len(), wiring.idle.len()), (4, 4));
+        assert_eq!(routes.iter().map(|route| route.source).collect::<Vec<_>>(), [0; 4], "nobody asks for clocks");
+        let wiring = topics(&["a/+", "+/b"]);
+        assert_eq!(mqtt_source(&wiring, 0).0.topics.len(), 2);
+        assert!(wiring.warnings.iter().any(|warning| warning.contains("a/+ and +/b")), "{:?}", wiring.warnings);
     }
 
     #[test]

@@ -16,6 +16,11 @@ fn start(broker: &Broker, name: &str, path: &Path, options: &[&str]) -> Process 
     process
 }
 
+/// A broker that lets many messages be under way.
+fn unhurried() -> Broker {
+    Broker::with(&Settings { max_inflight: 0, ..Settings::default() })
+}
+
 fn seed(broker: &Broker) -> std::path::PathBuf {
     let text = program::seed("mqtt_1", broker.port(), "e2e/input/1", "e2e/output");
     program::write(broker.directory(), "seed", &text)
@@ -74,24 +79,31 @@ fn the_seeds_program_sends_what_it_always_sent() {
     assert!(said.contains("in 3, out 2, late 0, dead 0"), "{said}");
 }
 
+/// Kills a run at random moments and starts it again, so many times; the last one runs on.
+fn kill_again_and_again(broker: &Broker, path: &Path, kills: u64, pauses: std::ops::Range<u64>) -> Process {
+    let mut process = start(broker, "run-0", path, &[]);
+    // The same moments in each run of the test, but for the machine's pace.
+    let mut random = 0x9E37_79B9_7F4A_7C15_u64;
+    for kill in 1..=kills {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let pause = pauses.start + (random >> 40) % (pauses.end - pauses.start);
+        std::thread::sleep(Duration::from_millis(pause));
+        process.kill();
+        process = start(broker, &format!("run-{kill}"), path, &[]);
+    }
+    process
+}
+
 #[test]
 fn a_run_that_is_killed_again_and_again_loses_nothing() {
     const COUNT: u64 = 200_000;
     const KILLS: u64 = 5;
-    let broker = Broker::start();
+    let broker = unhurried();
     let (observer, path) = (observe(&broker), seed(&broker));
-    let mut process = start(&broker, "run-0", &path, &[]);
+    drop(start(&broker, "session", &path, &[]));
     let began = Instant::now();
-    let load = publish(&broker, COUNT, 12_000.0);
-    // Random moments, the same in each run of the test but for the machine's pace.
-    let mut random = 0x9E37_79B9_7F4A_7C15_u64;
-    for kill in 1..=KILLS {
-        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        let pause = 1500 + (random >> 40) % 1500;
-        std::thread::sleep(Duration::from_millis(pause));
-        process.kill();
-        process = start(&broker, &format!("run-{kill}"), &path, &[]);
-    }
+    let load = publish(&broker, COUNT, f64::INFINITY);
+    let process = kill_again_and_again(&broker, &path, KILLS, 300..1500);
     assert_eq!(load.join().expect("the load is published"), 0, "no reading is published twice");
     wait_for_distinct(&observer, program::hot(COUNT));
     let taken = began.elapsed();
@@ -100,6 +112,23 @@ fn a_run_that_is_killed_again_and_again_loses_nothing() {
     println!("{COUNT} readings, {KILLS} kills, {taken:.1?}: {verdict:?}, 0 lost, repeats carry the same id");
     let said = stop(process);
     assert!(!said.contains("not confirmed"), "{said}");
+    assert_nothing_is_left(&broker, &path);
+}
+
+#[test]
+fn a_run_that_is_killed_over_a_backlog_loses_nothing() {
+    const COUNT: u64 = 100_000;
+    const KILLS: u64 = 8;
+    let broker = unhurried();
+    let (observer, path) = (observe(&broker), seed(&broker));
+    drop(start(&broker, "session", &path, &[]));
+    publish(&broker, COUNT, f64::INFINITY).join().expect("the load is published");
+    let process = kill_again_and_again(&broker, &path, KILLS, 20..400);
+    wait_for_distinct(&observer, program::hot(COUNT));
+    observer.settle(Duration::from_millis(500));
+    let verdict = judge(&observer.seen(), COUNT);
+    println!("a backlog of {COUNT} readings, {KILLS} kills: {verdict:?}, 0 lost, repeats carry the same id");
+    stop(process);
     assert_nothing_is_left(&broker, &path);
 }
 
@@ -256,7 +285,7 @@ fn a_broker_that_is_not_there_is_waited_for_unless_there_is_a_limit() {
 #[test]
 fn a_stop_finishes_what_is_under_way_and_keeps_the_rest_at_the_broker() {
     const COUNT: u64 = 30_000;
-    let broker = Broker::with(&Settings { max_inflight: 0, ..Settings::default() });
+    let broker = unhurried();
     let (observer, path) = (observe(&broker), seed(&broker));
     drop(start(&broker, "session", &path, &[])); // makes the session
     publish(&broker, COUNT, f64::INFINITY).join().expect("the load is published");
