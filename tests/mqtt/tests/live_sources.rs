@@ -126,7 +126,9 @@ fn timers_follow_the_wall_clock() {
 fn a_file_ends_and_with_it_the_run() {
     let broker = Broker::start();
     let input = broker.directory().join("events.jsonl");
-    let event = |n: u32| format!(r#"{{"event_type":"Reading","value":{n},"ts":{}}}"#, 1_700_000_000_000_u64 + u64::from(n) * 10);
+    let event = |n: u32| {
+        format!(r#"{{"event_type":"Reading","value":{n},"ts":{}}}"#, 1_700_000_000_000_u64 + u64::from(n) * 10)
+    };
     write(&input, &(0..1000).map(event).collect::<Vec<_>>());
     let text = format!(
         r#"connector broker = mqtt(host: "127.0.0.1", port: {})
