@@ -13,13 +13,26 @@ const IDLE_NS: i64 = 10_000_000_000;
 /// The whole explanation.
 pub fn explain(plan: &Plan) -> String {
     let mut text = String::new();
-    section(&mut text, "What is read", plan.inputs.iter().flat_map(|input| read(plan, input)));
+    section(&mut text, "What is read", inputs_read(plan).flat_map(|input| read(plan, input)));
     section(&mut text, "Streams", plan.streams.iter().enumerate().flat_map(|(id, stream)| steps(plan, id, stream)));
     section(&mut text, "Time and order", time(plan));
     section(&mut text, "What is kept", kept(plan));
     section(&mut text, "What sinks promise", promises(plan));
     section(&mut text, "What a kill loses", losses(plan));
     text
+}
+
+/// The inputs that a node stands on; others are only declared.
+fn inputs_read(plan: &Plan) -> impl Iterator<Item = &Input> {
+    let inputs: Vec<usize> = plan
+        .nodes
+        .iter()
+        .filter_map(|node| match node.op {
+            Op::Input(input) => Some(input as usize),
+            _ => None,
+        })
+        .collect();
+    plan.inputs.iter().enumerate().filter(move |(id, _)| inputs.contains(id)).map(|(_, input)| input)
 }
 
 fn section(text: &mut String, title: &str, lines: impl IntoIterator<Item = String>) {

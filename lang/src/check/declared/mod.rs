@@ -106,6 +106,11 @@ impl<'a> Declared<'a> {
         &self.items
     }
 
+    /// The names of all events, in the order of the text.
+    pub fn event_names(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.events.keys()
+    }
+
     /// The event of this name.
     pub fn event(&self, name: &str) -> Option<&Event> {
         self.events.get(name)

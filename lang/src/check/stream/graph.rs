@@ -80,6 +80,13 @@ impl Graph {
         if let Some(node) = self.by_event.get(event) {
             return *node;
         }
+        let layout = self.add_input(event);
+        let node = self.add(Op::Input(count(self.inputs.len() - 1)), Vec::new(), layout, stream, span);
+        self.by_event.insert(event.clone(), node);
+        node
+    }
+
+    fn add_input(&mut self, event: &Arc<str>) -> LayoutId {
         let layout = self.open();
         self.inputs.push(Input {
             event: event.clone(),
@@ -89,9 +96,14 @@ impl Graph {
             whole: false,
             subscriptions: Vec::new(),
         });
-        let node = self.add(Op::Input(count(self.inputs.len() - 1)), Vec::new(), layout, stream, span);
-        self.by_event.insert(event.clone(), node);
-        node
+        layout
+    }
+
+    /// Makes a declared event an input even if no stream reads it: its records are checked and move the clock.
+    pub fn declared_input(&mut self, event: &Arc<str>) {
+        if !self.by_event.contains_key(event) {
+            self.add_input(event);
+        }
     }
 
     /// Adds a merge; its branches are completed by [`Graph::finish`].

@@ -235,6 +235,7 @@ impl<'s, 'a> Streams<'s, 'a> {
         self.warn_of_unused();
         self.graph.finish();
         let declared = self.expressions.declared();
+        declared.event_names().for_each(|event| self.graph.declared_input(event));
         for input in &mut self.graph.inputs {
             let event = declared.event(&input.event);
             input.declared = event.map(|event| event.fields.to_vec());
