@@ -1,7 +1,7 @@
 //! Walks the items once: which name is declared where, and twice (E0201), and what functions and globals rest on.
 
 use super::{Declared, FnType, Function, Named, inherit};
-use crate::ast::{self, ExprKind, Ident, Item, LetKind};
+use crate::ast::{self, ExprKind, Ident, Item, LetKind, TypeBody};
 use crate::check::dependency::{Dependencies, Node, NodeId};
 use crate::check::problems::Problems;
 use crate::diagnostic::Diagnostic;
@@ -12,6 +12,128 @@ use std::sync::Arc;
 
 /// First declarations of one name space: the word for what it is, and where.
 type NameSpace = HashMap<Arc<str>, (&'static str, Span)>;
+
+/// The tables while they grow.
+struct Collection<'a, 'c> {
+    declared: Declared<'a>,
+    named: NameSpace,
+    callable: NameSpace,
+    types: NameSpace,
+    connectors: NameSpace,
+    contexts: NameSpace,
+    events: Vec<&'a ast::Event>,
+    type_declarations: Vec<&'a ast::TypeDecl>,
+    /// Types in declarations whose name is taken: checked, but nobody reads them.
+    unread_types: Vec<&'a ast::TypeExpr>,
+    functions: Vec<(Node<'a>, bool)>,
+    lambdas: Vec<(Node<'a>, bool)>,
+    values: Vec<(Node<'a>, bool)>,
+    line: &'c dyn Fn(Span) -> String,
+    problems: &'c mut Problems,
+}
+
+pub(super) fn collect<'a>(
+    items: Vec<&'a Item>,
+    line: &dyn Fn(Span) -> String,
+    problems: &mut Problems,
+) -> Declared<'a> {
+    let mut collection = Collection {
+        declared: Declared::default(),
+        named: NameSpace::new(),
+        callable: NameSpace::new(),
+        types: NameSpace::new(),
+        connectors: NameSpace::new(),
+        contexts: NameSpace::new(),
+        events: Vec::new(),
+        type_declarations: Vec::new(),
+        unread_types: Vec::new(),
+        functions: Vec::new(),
+        lambdas: Vec::new(),
+        values: Vec::new(),
+        line,
+        problems,
+    };
+    for item in &items {
+        collection.item(item);
+    }
+    let Collection { mut declared, named, events, type_declarations, unread_types, .. } = collection;
+    let nodes = collection.functions.into_iter().chain(collection.lambdas).chain(collection.values).collect();
+    declared.places = named.into_iter().map(|(name, (_, place))| (name, place)).collect();
+    let resolved = inherit::resolve_all(&events, &type_declarations, problems);
+    (declared.events, declared.types, declared.items) = (resolved.events, resolved.types, items);
+    for ty in unread_types {
+        declared.resolve_type(ty, problems);
+    }
+    declared.add_nodes(nodes, problems);
+    declared
+}
+
+impl<'a> Collection<'a, '_> {
+    fn item(&mut self, item: &'a Item) {
+        match item {
+            Item::Event(event) => {
+                if self.is_named(&event.name, "event", Named::Event) {
+                    self.events.push(event);
+                } else {
+                    self.unread_types.extend(event.fields.iter().map(|field| &field.ty));
+                }
+            }
+            Item::Stream(stream) => {
+                self.is_named(&stream.name, "stream", Named::Stream);
+            }
+            Item::Pattern(pattern) => {
+                self.is_named(&pattern.name, "pattern", Named::Pattern);
+            }
+            Item::Type(ty) => {
+                if is_new(&mut self.types, &ty.name, "type", self.line, self.problems) {
+                    self.type_declarations.push(ty);
+                } else {
+                    match &ty.body {
+                        TypeBody::Alias(ty) => self.unread_types.push(ty),
+                        TypeBody::Struct(fields) => self.unread_types.extend(fields.iter().map(|field| &field.ty)),
+                    }
+                }
+            }
+            Item::Connector(connector) => {
+                if is_new(&mut self.connectors, &connector.name, "connector", self.line, self.problems) {
+                    self.declared.connectors.insert(connector.name.name.clone(), connector);
+                }
+            }
+            Item::Context(context) => {
+                if is_new(&mut self.contexts, &context.name, "context", self.line, self.problems) {
+                    self.declared.contexts.insert(context.name.name.clone(), context);
+                }
+            }
+            Item::Fn(function) => {
+                let first = is_new(&mut self.callable, &function.name, "function", self.line, self.problems);
+                self.functions.push((Node::Function(function), first));
+            }
+            Item::Global(global) => self.global(global),
+            Item::Config(word) => {
+                self.problems.report(Diagnostic::new("W0101", *word, "config is ignored").help("leave it out"));
+            }
+            Item::Import(_) => {}
+        }
+    }
+
+    fn is_named(&mut self, name: &Ident, what: &'static str, named: Named) -> bool {
+        let new = is_new(&mut self.named, name, what, self.line, self.problems);
+        if new {
+            self.declared.named.insert(name.name.clone(), named);
+        }
+        new
+    }
+
+    fn global(&mut self, global: &'a ast::Let) {
+        let first = is_new(&mut self.callable, &global.name, word(global.kind), self.line, self.problems);
+        if first {
+            self.declared.globals.insert(global.name.name.clone(), global);
+        }
+        warn_of_var(global, self.problems);
+        let lambda = matches!(global.value.kind, ExprKind::Lambda(..));
+        if lambda { &mut self.lambdas } else { &mut self.values }.push((Node::Global(global), first));
+    }
+}
 
 /// Notes a declaration; false: the name is taken, which is reported.
 fn is_new(
@@ -32,77 +154,6 @@ fn is_new(
             false
         }
     }
-}
-
-pub(super) fn collect<'a>(
-    items: Vec<&'a Item>,
-    line: &dyn Fn(Span) -> String,
-    problems: &mut Problems,
-) -> Declared<'a> {
-    let mut declared = Declared::default();
-    let (mut named, mut callable, mut types, mut connectors, mut contexts) =
-        (NameSpace::new(), NameSpace::new(), NameSpace::new(), NameSpace::new(), NameSpace::new());
-    let (mut events, mut type_declarations) = (Vec::new(), Vec::new());
-    let (mut functions, mut lambdas, mut values) = (Vec::new(), Vec::new(), Vec::new());
-    for item in &items {
-        let mut new = |names: &mut NameSpace, name: &Ident, what| is_new(names, name, what, line, problems);
-        match item {
-            Item::Event(event) => {
-                if new(&mut named, &event.name, "event") {
-                    declared.named.insert(event.name.name.clone(), Named::Event);
-                    events.push(event);
-                }
-            }
-            Item::Stream(stream) => {
-                if new(&mut named, &stream.name, "stream") {
-                    declared.named.insert(stream.name.name.clone(), Named::Stream);
-                }
-            }
-            Item::Pattern(pattern) => {
-                if new(&mut named, &pattern.name, "pattern") {
-                    declared.named.insert(pattern.name.name.clone(), Named::Pattern);
-                }
-            }
-            Item::Type(ty) => {
-                if new(&mut types, &ty.name, "type") {
-                    type_declarations.push(ty);
-                }
-            }
-            Item::Connector(connector) => {
-                if new(&mut connectors, &connector.name, "connector") {
-                    declared.connectors.insert(connector.name.name.clone(), connector);
-                }
-            }
-            Item::Context(context) => {
-                if new(&mut contexts, &context.name, "context") {
-                    declared.contexts.insert(context.name.name.clone(), context);
-                }
-            }
-            Item::Fn(function) => {
-                let first = new(&mut callable, &function.name, "function");
-                functions.push((Node::Function(function), first));
-            }
-            Item::Global(global) => {
-                let first = new(&mut callable, &global.name, word(global.kind));
-                if first {
-                    declared.globals.insert(global.name.name.clone(), global);
-                }
-                warn_of_var(global, problems);
-                let lambda = matches!(global.value.kind, ExprKind::Lambda(..));
-                if lambda { &mut lambdas } else { &mut values }.push((Node::Global(global), first));
-            }
-            Item::Config(word) => {
-                problems.report(Diagnostic::new("W0101", *word, "config is ignored").help("leave it out"));
-            }
-            Item::Import(_) => {}
-        }
-    }
-    declared.places = named.into_iter().map(|(name, (_, place))| (name, place)).collect();
-    let resolved = inherit::resolve_all(&events, &type_declarations, problems);
-    (declared.events, declared.types, declared.items) = (resolved.events, resolved.types, items);
-    let nodes = functions.into_iter().chain(lambdas).chain(values).collect();
-    declared.add_nodes(nodes, problems);
-    declared
 }
 
 fn word(kind: LetKind) -> &'static str {

@@ -153,27 +153,9 @@ impl Resolved {
             self.types.insert(name.name.clone(), resolved);
             return;
         }
-        let mut complete = whole && parent_known;
-        let mut fields: Vec<(Arc<str>, Type)> = Vec::new();
+        let (mut fields, mut complete) = (Vec::new(), whole && parent_known);
         if let Some(parent) = declaration.parent() {
-            match self.events.get(&parent.name) {
-                Some(event) if parent_known && self.inherited + event.fields.len() > INHERITED_FIELDS => {
-                    let message = format!("the events of a program inherit more than {INHERITED_FIELDS} fields");
-                    problems
-                        .report(Diagnostic::new("E0108", name.span, message).help("declare fewer, or fewer levels"));
-                    complete = false;
-                }
-                Some(event) if parent_known => {
-                    self.inherited += event.fields.len();
-                    fields.extend(event.fields.iter().cloned());
-                    complete &= event.complete;
-                }
-                _ if whole && parent_known => {
-                    self.unknown_parent(parent, all, problems);
-                    complete = false;
-                }
-                _ => complete = false,
-            }
+            complete &= whole && parent_known && self.take_from_parent(name, parent, &mut fields, all, problems);
         }
         let mut seen: HashSet<Arc<str>> = fields.iter().map(|(field, _)| field.clone()).collect();
         for field in declaration.fields() {
@@ -204,6 +186,30 @@ impl Resolved {
                 self.types.insert(name.name.clone(), ty);
             }
         }
+    }
+
+    /// Puts the fields of an event's parent before its own. False: they are not all there.
+    fn take_from_parent(
+        &mut self,
+        name: &Ident,
+        parent: &Ident,
+        fields: &mut Vec<(Arc<str>, Type)>,
+        all: &[Declaration],
+        problems: &mut Problems,
+    ) -> bool {
+        let Some(event) = self.events.get(&parent.name) else {
+            self.unknown_parent(parent, all, problems);
+            return false;
+        };
+        self.inherited += event.fields.len();
+        if self.inherited > INHERITED_FIELDS {
+            self.inherited -= event.fields.len();
+            let message = format!("the events of a program inherit more than {INHERITED_FIELDS} fields");
+            problems.report(Diagnostic::new("E0108", name.span, message).help("declare fewer, or fewer levels"));
+            return false;
+        }
+        fields.extend(event.fields.iter().cloned());
+        event.complete
     }
 
     /// A type in a declaration that does not contain itself; else `Any`, but unknown names in it are reported.

@@ -61,7 +61,7 @@ impl Expressions<'_> {
         {
             return found;
         }
-        self.call(name, None, args, span, scope)
+        self.call(name, None, args, scope)
     }
 
     fn is_bound_lambda(&self, name: &Ident) -> bool {
@@ -74,7 +74,6 @@ impl Expressions<'_> {
         name: &Ident,
         receiver: Option<Typed>,
         args: &[Arg],
-        span: Span,
         scope: &mut dyn Scope,
     ) -> Found {
         Found::Value(if self.is_bound_lambda(name) {
@@ -91,7 +90,7 @@ impl Expressions<'_> {
             if signature.is_aggregate_form(found) {
                 self.refuse_call(self.aggregate_outside(name), args, scope)
             } else {
-                self.call_builtin(signature, name, receiver, args, span, scope)
+                self.call_builtin(signature, name, receiver, args, scope)
             }
         } else if UNSUPPORTED.contains(&&*name.name) {
             let problem = Diagnostic::new("E0902", name.span, format!("function {} is not supported yet", name.name));
@@ -274,7 +273,6 @@ impl Expressions<'_> {
         name: &Ident,
         receiver: Option<Typed>,
         args: &[Arg],
-        span: Span,
         scope: &mut dyn Scope,
     ) -> Typed {
         if let Some(named) = args.iter().find(|arg| arg.name.is_some()) {
@@ -311,7 +309,6 @@ impl Expressions<'_> {
                 if self.refusals() == refusals {
                     self.wrong_argument(name, param, &asked, &found);
                 }
-                let _ = span;
                 self.refused()
             }
         }

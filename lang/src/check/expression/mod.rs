@@ -213,7 +213,7 @@ impl<'a> Expressions<'a> {
             }
             ExprKind::Method(receiver, name, args) => {
                 let left = self.value_of(left, receiver.span, scope);
-                return self.call(name, Some(left), args, expr.span, scope);
+                return self.call(name, Some(left), args, scope);
             }
             ExprKind::Binary(op, symbol, a, b) => self.binary(*op, *symbol, (left, a), b, scope),
             ExprKind::And(symbol, a, b) => {
