@@ -69,13 +69,7 @@ impl Expressions<'_> {
     }
 
     /// A call that the scope does not know. `receiver` is the first argument of a method.
-    pub(super) fn call(
-        &mut self,
-        name: &Ident,
-        receiver: Option<Typed>,
-        args: &[Arg],
-        scope: &mut dyn Scope,
-    ) -> Found {
+    pub(super) fn call(&mut self, name: &Ident, receiver: Option<Typed>, args: &[Arg], scope: &mut dyn Scope) -> Found {
         Found::Value(if self.is_bound_lambda(name) {
             self.call_bound_lambda(name, receiver, args, scope)
         } else if self.is_user_function(&name.name) {
