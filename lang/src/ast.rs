@@ -342,7 +342,8 @@ pub struct Step {
 pub enum StepTarget {
     /// An event type, stream or pattern.
     Name(Ident),
-    /// `( pexpr )`
+    /// `( pexpr )`. In a pattern only where the group carries a quantifier, a sign, or an alias and is neither `And` nor `Or`:
+    /// otherwise the group is what stands in it, `(A OR B) as x` the `Or` with that alias. Behind `->` in a stream always.
     Group(Box<PExpr>),
 }
 

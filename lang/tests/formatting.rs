@@ -117,6 +117,23 @@ fn long_chains_have_a_line_per_operator() {
 }
 
 #[test]
+fn long_programs_take_linear_time() {
+    let shapes = [
+        ("", "# c\n", "let a = 1"),
+        ("fn f():\n", "  // c\n", "  a"),
+        ("", "/**/", ""),
+        ("", "let a = 1\n", ""),
+        ("stream S = E .emit(\n", "a,\n", ")"),
+    ];
+    for (head, unit, tail) in shapes {
+        let text = format!("{head}{}{tail}", unit.repeat((1 << 17) / unit.len()));
+        let start = std::time::Instant::now();
+        assert!(format(&text).is_ok_and(|formatted| formatted.len() >= text.len()), "{unit}");
+        assert!(start.elapsed().as_secs() < 10, "{unit} took {:?}", start.elapsed());
+    }
+}
+
+#[test]
 fn a_program_with_errors_is_refused_with_all_of_them() {
     let problems = format("stream S E\nlet a = )").expect_err("two errors");
     assert_eq!(problems.iter().map(|problem| problem.code).collect::<Vec<_>>(), ["E0110", "E0110"]);

@@ -299,3 +299,36 @@ fn limits_are_where_they_are_said_to_be() {
     assert_eq!(problems(&" ".repeat(mebibyte)), Vec::<String>::new());
     assert_eq!(problems(&" ".repeat(mebibyte + 1)), ["E0109 1:1"]);
 }
+
+#[test]
+fn problems_say_the_way_out() {
+    let cases = [
+        ("strem S = E", "did you mean stream?"),
+        ("Event E: a: int", "did you mean event?"),
+        ("def f(x): x", "did you mean fn?"),
+        ("stream A = E .emit(a: b\nstream B = E", "the ( behind emit is not closed"),
+        ("let a = [1, 2", "a [ is not closed"),
+        ("stream A = E .where(a && b)", "write and"),
+        ("stream A = E .where(a || b)", "write or"),
+        ("stream A = E .where(!a)", "write not"),
+        ("stream A = E .where(a = b)", "== compares"),
+        ("let a := 1", "by :="),
+        ("let a = 99999999999999999999", "from -9223372036854775808 to 9223372036854775807"),
+        ("let a = 1 < b < 2", "a < b and b < c"),
+        ("let a = 1.5s", "1500ms"),
+        ("let a = 1h30m", "90m"),
+        ("let a = 5min", "ns, us, ms, s, m, h, d"),
+        ("let a = 'b", "end it with '"),
+        ("fn f() {", "colon"),
+        ("fn f():\n  if a: b\n  else if c: d", "elif"),
+        ("total := 1", "aggregate"),
+        ("for i in 0..20000:\n  let a = 1", "add up"),
+        ("import 'a' as b", "names are used as they are"),
+        ("stream A = B -> AND(C, D)", "(A AND B)"),
+    ];
+    for (text, help) in cases {
+        let diagnostics = rarog_lang::parser::parse(text, 0).1;
+        let said = diagnostics.first().and_then(|diagnostic| diagnostic.help.as_deref()).unwrap_or("");
+        assert!(said.contains(help), "{text}: {diagnostics:?}");
+    }
+}

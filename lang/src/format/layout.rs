@@ -27,6 +27,7 @@ pub(super) fn lay_out(pieces: &[Piece], breaks: &[bool], templates: &[Range<usiz
         indents: vec![0; tokens],
         columns: vec![0; tokens],
         contexts: vec![Context { content: 0, closing: 0, base: Some(0) }],
+        next_token: next_tokens(pieces),
         next_template: 0,
         open_templates: Vec::new(),
     };
@@ -68,6 +69,8 @@ struct Layout<'a> {
     columns: Vec<usize>,
     /// The last one is the innermost.
     contexts: Vec<Context>,
+    /// For every piece, the first token at it or behind it.
+    next_token: Vec<Option<usize>>,
     /// The next template that was not entered.
     next_template: usize,
     /// Ends of the templates around.
@@ -92,8 +95,7 @@ impl Layout<'_> {
 
     /// A comment stands like what follows, unless it stood further to the right than that: then like what came before.
     fn comment_indent(&mut self, at: usize) -> usize {
-        let next = self.pieces[at..].iter().find(|piece| piece.is_token());
-        match next {
+        match self.next_token[at].map(|next| &self.pieces[next]) {
             Some(next) if next.column >= self.pieces[at].column => self.indent(next),
             _ => self.contexts.last().map_or(0, |context| context.base.unwrap_or(context.content)),
         }
@@ -158,6 +160,16 @@ impl Layout<'_> {
             _ => {}
         }
     }
+}
+
+fn next_tokens(pieces: &[Piece]) -> Vec<Option<usize>> {
+    let mut next = vec![None; pieces.len()];
+    let mut last = None;
+    for (at, piece) in pieces.iter().enumerate().rev() {
+        last = if piece.is_token() { Some(at) } else { last };
+        next[at] = last;
+    }
+    next
 }
 
 fn is_closing(piece: &Piece) -> bool {

@@ -92,8 +92,8 @@ impl Splitter<'_> {
     fn comments(&mut self, until: usize) {
         while self.pos < until {
             let rest = &self.text[self.pos..until];
-            let line_end = rest.find('\n').unwrap_or(rest.len());
             if rest.starts_with('#') || rest.starts_with("//") {
+                let line_end = rest.find('\n').unwrap_or(rest.len());
                 self.push(Form::LineComment, self.pos + line_end, usize::MAX, Glue::Usual, Begins::Nothing);
             } else if let Some(inner) = rest.strip_prefix("/*") {
                 let length = inner.find("*/").map_or(rest.len(), |at| at + 4);

@@ -201,13 +201,32 @@ impl<'a> Parser<'a> {
 
     /// Between brackets: one level deeper, and lines and operators end nothing.
     pub fn bracketed<T>(&mut self, open: Kind, what: &str, inner: impl FnOnce(&mut Self) -> Parsed<T>) -> Parsed<T> {
+        let at = self.at;
         let token = self.expect(open, what)?;
         self.enter(token.span)?;
         let mode = std::mem::take(&mut self.mode);
-        let value = inner(self)?;
+        let value = inner(self).inspect_err(|Abort| self.blame_open(at))?;
         self.mode = mode;
         self.leave();
         Ok(value)
+    }
+
+    /// What runs into the next declaration, or the end, lacks a bracket: says which.
+    fn blame_open(&mut self, open: usize) {
+        if self.kind() != Kind::End && !self.begins_declaration() {
+            return;
+        }
+        let (bracket, before) = (self.written(&self.tokens[open]), self.tokens[..open].last());
+        let owner = before.filter(|before| before.kind == Kind::Word).map(|before| self.written(before));
+        let help = match owner {
+            Some(owner) => format!("the {bracket} behind {owner} is not closed"),
+            None => format!("a {bracket} is not closed"),
+        };
+        let place = self.token().span;
+        let missing = self.diagnostics.last_mut().filter(|last| last.code == "E0110" && last.span == place);
+        if let Some(missing) = missing.filter(|missing| missing.help.is_none()) {
+            missing.help = Some(help);
+        }
     }
 
     /// With another mode.

@@ -1,11 +1,10 @@
 //! Declarations other than streams and patterns.
 
 use super::cursor::{Abort, Mode, Parsed, Parser};
-use super::message::{expected, nearest};
+use super::message::{expected, meant_declaration};
 use super::notes::{Begins, Glue};
 use crate::ast::{Connector, Context, Event, FieldDecl, Fn, Import, Item, Param, TypeBody, TypeDecl};
 use crate::diagnostic::Diagnostic;
-use crate::expand::DECLARATIONS;
 use crate::lexer::{Kind, quoted};
 use crate::limits::NESTING_LEVELS;
 
@@ -51,7 +50,7 @@ impl Parser<'_> {
             return self.report(Diagnostic::new("E0111", token.span, message).help(help));
         }
         let follows = self.kind_at(1);
-        let meant = nearest(self.word(), DECLARATIONS);
+        let meant = meant_declaration(self.word());
         if let (Some(meant), Kind::Word | Kind::Str | Kind::OpenBrace | Kind::Colon) = (meant, follows) {
             let diagnostic = expected("a declaration", &token, self.text);
             return self.report(diagnostic.help(format!("did you mean {meant}?")));
@@ -166,6 +165,9 @@ impl Parser<'_> {
             })
         })?;
         let ret = if self.eat(Kind::Arrow) { Some(self.type_expr()?) } else { None };
+        if self.kind() == Kind::OpenBrace {
+            return Err(self.fail_with("`:`", "a body stands behind a colon, or in indented lines below it"));
+        }
         if self.kind() != Kind::Colon {
             return Err(self.fail(if ret.is_some() { "`:`" } else { "`:` or `->`" }));
         }

@@ -1,6 +1,7 @@
 //! The words of syntax errors: what was expected, what was found, and guesses at what was meant.
 
 use crate::diagnostic::Diagnostic;
+use crate::expand::DECLARATIONS;
 use crate::lexer::{Kind, Token};
 
 /// Words that are no names in expressions.
@@ -35,6 +36,7 @@ fn found(kind: Kind, written: &str) -> String {
 fn meant(kind: Kind, written: &str) -> Option<&'static str> {
     match kind {
         Kind::Eq => Some("== compares; names get values by let, items by a colon"),
+        Kind::Assign => Some("a new name gets its value by =, a var another one by :="),
         Kind::AndAnd => Some("write and"),
         Kind::OrOr => Some("write or"),
         Kind::Semicolon => Some("statements end with their line"),
@@ -50,8 +52,29 @@ fn meant(kind: Kind, written: &str) -> Option<&'static str> {
     }
 }
 
+/// What declarations are called elsewhere, and here.
+const FOREIGN: &[(&str, &str)] = &[
+    ("def", "fn"),
+    ("func", "fn"),
+    ("function", "fn"),
+    ("struct", "type"),
+    ("record", "event"),
+    ("schema", "event"),
+    ("source", "connector"),
+    ("sink", "connector"),
+    ("include", "import"),
+    ("use", "import"),
+    ("query", "stream"),
+];
+
+/// The declaration that somebody meant by a word.
+pub(crate) fn meant_declaration(word: &str) -> Option<&'static str> {
+    let foreign = FOREIGN.iter().find(|(foreign, _)| *foreign == word).map(|(_, own)| *own);
+    foreign.or_else(|| nearest(word, DECLARATIONS))
+}
+
 /// The candidate that `word` most likely stands for: few letters changed, added, left out or exchanged.
-pub(crate) fn nearest<'a>(word: &str, candidates: &[&'a str]) -> Option<&'a str> {
+fn nearest<'a>(word: &str, candidates: &[&'a str]) -> Option<&'a str> {
     let allowed = match word.len() {
         0..=2 => return None,
         3..=5 => 1,
