@@ -52,6 +52,7 @@ impl Operator for Process {
                 records.push(fields);
             }
             if evaluator.limit_hit() {
+                evaluator.reset();
                 hits.push(row as u32);
             }
         }
