@@ -3,6 +3,7 @@
 use super::talk::Talk;
 use crate::files;
 use rarog_dataflow::rt::DeadRecord;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -55,65 +56,76 @@ impl Open {
     }
 }
 
+/// Where a record came in.
+#[derive(Default)]
+pub struct Place {
+    /// The connector, or the file that replaces all of them.
+    pub connector: Option<Arc<str>>,
+    /// The topic of a message.
+    pub topic: Option<Arc<str>>,
+}
+
 /// The dead letters of one pipeline.
 pub struct DeadLetters {
     file: DeadFile,
-    /// Where its records come from, if it is one place.
-    origin: Option<String>,
     talk: Talk,
     counts: Mutex<BTreeMap<&'static str, u64>>,
 }
 
 impl DeadLetters {
     /// None so far.
-    pub fn new(file: DeadFile, origin: Option<String>, talk: Talk) -> DeadLetters {
-        DeadLetters { file, origin, talk, counts: Mutex::default() }
+    pub fn new(file: DeadFile, talk: Talk) -> DeadLetters {
+        DeadLetters { file, talk, counts: Mutex::default() }
     }
 
     /// Takes one.
-    pub fn take(&self, record: &DeadRecord) {
+    pub fn take(&self, record: &DeadRecord, place: &Place) {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         let count = counts.entry(record.reason).or_insert(0);
         *count += 1;
         let count = *count;
         drop(counts);
         if let Some(mut open) = self.file.open() {
-            let line = self.line(record);
+            let line = line(record, place);
             let written = writeln!(open.out, "{line}");
             open.check(written);
         } else if count <= SAMPLES_PER_REASON {
-            self.talk.say(&self.sample(record, count));
+            self.talk.say(&sample(record, place, count));
         }
-    }
-
-    fn line(&self, record: &DeadRecord) -> serde_json::Value {
-        serde_json::json!({
-            "reason": record.reason,
-            "detail": record.detail,
-            "connector": self.origin,
-            "stream": record.stream,
-            "position": record.position,
-            "raw": String::from_utf8_lossy(&record.raw),
-        })
-    }
-
-    fn sample(&self, record: &DeadRecord, count: u64) -> String {
-        let text = String::from_utf8_lossy(&record.raw);
-        let mut shown: String = text.chars().take(SAMPLE_CHARS).collect();
-        if shown.len() < text.len() {
-            shown.push('…');
-        }
-        let stream = record.stream.as_ref().map(|stream| format!(" at {stream}")).unwrap_or_default();
-        let more = if count == SAMPLES_PER_REASON {
-            " (more of this reason are only counted; see --dead-letters)"
-        } else {
-            ""
-        };
-        format!("dead letter {}{stream}: {}: {shown}{more}", record.reason, record.detail)
     }
 
     /// How many, by reason.
     pub fn counts(&self) -> BTreeMap<&'static str, u64> {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
+}
+
+fn line(record: &DeadRecord, place: &Place) -> Value {
+    let mut line = json!({
+        "reason": record.reason,
+        "detail": record.detail,
+        "connector": place.connector,
+        "topic": place.topic,
+        "position": record.position,
+        "stream": record.stream,
+        "raw": String::from_utf8_lossy(&record.raw),
+    });
+    if std::str::from_utf8(&record.raw).is_err() {
+        line["raw_hex"] = record.raw.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into();
+    }
+    line
+}
+
+fn sample(record: &DeadRecord, place: &Place, count: u64) -> String {
+    let text = String::from_utf8_lossy(&record.raw);
+    let mut shown: String = text.chars().take(SAMPLE_CHARS).collect();
+    if shown.len() < text.len() {
+        shown.push('…');
+    }
+    let of =
+        |word: &str, name: &Option<Arc<str>>| name.as_ref().map(|name| format!(" {word} {name}")).unwrap_or_default();
+    let at = format!("{}{}", of("from", &place.topic), of("at", &record.stream));
+    let more =
+        if count == SAMPLES_PER_REASON { " (more of this reason are only counted; see --dead-letters)" } else { "" };
+    format!("dead letter {}{at}: {}: {shown}{more}", record.reason, record.detail)
 }

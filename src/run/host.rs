@@ -1,6 +1,6 @@
 //! What a pipeline of a run has around it: results, dead letters, lines of `.print` and `.log`, the summary.
 
-use super::dead::{DeadFile, DeadLetters};
+use super::dead::{DeadFile, DeadLetters, Place};
 use super::results::Results;
 use super::stop::Stop;
 use super::talk::{Talk, short};
@@ -42,6 +42,8 @@ pub struct RunHost {
     /// The pipeline's name, if there are several.
     label: Option<String>,
     around: Surroundings,
+    /// Where all its records come from, if that is one place.
+    origin: Place,
     results: Mutex<Results>,
     dead: DeadLetters,
 }
@@ -50,12 +52,18 @@ impl RunHost {
     /// `origin`: where all its records come from, if that is one place.
     pub fn new(plan: Arc<Plan>, label: Option<String>, origin: Option<String>, around: Surroundings) -> RunHost {
         let results = Mutex::new(Results::new(&plan, around.output, around.stop.clone()));
-        let dead = DeadLetters::new(around.dead.clone(), origin, around.talk.clone());
-        RunHost { plan, label, around, results, dead }
+        let dead = DeadLetters::new(around.dead.clone(), around.talk.clone());
+        let origin = Place { connector: origin.map(Arc::from), topic: None };
+        RunHost { plan, label, around, origin, results, dead }
     }
 
     fn results(&self) -> MutexGuard<'_, Results> {
         self.results.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a dead letter from a place that is known.
+    pub fn dead_at(&self, record: &DeadRecord, place: &Place) {
+        self.dead.take(record, place);
     }
 
     /// Why results could not be written.
@@ -114,7 +122,7 @@ impl Host for RunHost {
     }
 
     fn dead(&self, record: DeadRecord) {
-        self.dead.take(&record);
+        self.dead.take(&record, &self.origin);
     }
 
     fn print(&self, line: String) {

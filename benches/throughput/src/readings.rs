@@ -29,10 +29,10 @@ pub fn write(file: &Path, lines: u64) -> Result<()> {
         let ts = START_MS + seq;
         let (sensor, hundredths) = (random.below(SENSORS), random.below(10_000));
         let (day, ms) = (1 + seq / 86_400_000, seq % 86_400_000);
-        write!(
+        writeln!(
             out,
             "{{\"type\":\"SensorReading\",\"@timestamp\":\"2026-01-{day:02}T{:02}:{:02}:{:02}.{:03}Z\",\"ts\":{ts},\
-             \"sensor_id\":\"s{sensor:04}\",\"temperature\":{:?},\"seq\":{seq}}}\n",
+             \"sensor_id\":\"s{sensor:04}\",\"temperature\":{:?},\"seq\":{seq}}}",
             ms / 3_600_000,
             ms / 60_000 % 60,
             ms / 1000 % 60,

@@ -212,7 +212,10 @@ impl<'t> Gather<'t> {
     #[cold]
     fn bad_field(&self, table: &InputTable, step: Step) -> Box<Refusal> {
         let field = &table.fields[step.field as usize];
-        refusal(Reason::BadField, format!("{} of {} is declared {:?}", field.name, table.event, field.ty))
+        refusal(
+            Reason::BadField,
+            format!("{} of {} is declared {}", field.name, table.event, rarog_lang::check::types::name(&field.ty)),
+        )
     }
 
     #[cold]

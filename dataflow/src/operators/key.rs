@@ -29,7 +29,7 @@ pub struct KeyColumns {
 }
 
 /// A fixed seed: peers and runs must agree on where a key lives.
-const HASHER: foldhash::fast::FixedState = foldhash::fast::FixedState::with_seed(0x7261_726f_67);
+const HASHER: foldhash::fast::FixedState = foldhash::fast::FixedState::with_seed(0x0072_6172_6f67);
 
 #[inline]
 fn hash_text(text: &str) -> u64 {
@@ -133,11 +133,6 @@ impl KeyTable {
     /// Number of keys.
     pub fn len(&self) -> usize {
         self.entries.len() - self.free.len()
-    }
-
-    /// No keys?
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 
     #[inline]

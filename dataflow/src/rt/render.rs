@@ -198,16 +198,15 @@ struct Step {
 }
 
 type Frontier = timely::progress::frontier::MutableAntichain<Tick>;
+type Inlet<P> = timely::dataflow::operators::generic::InputHandleCore<Tick, Vec<Envelope>, P>;
+type Outlet<'a> = timely::dataflow::operators::generic::OutputBuilderSession<'a, Tick, Batches>;
 
 impl Step {
     /// What has become complete is applied, one chunk after the other.
     fn logic<P: timely::communication::Pull<timely::dataflow::channels::Message<Tick, Vec<Envelope>>>>(
         mut self,
         capability: timely::dataflow::operators::Capability<Tick>,
-    ) -> impl FnMut(
-        (&mut timely::dataflow::operators::generic::InputHandleCore<Tick, Vec<Envelope>, P>, &Frontier),
-        &mut timely::dataflow::operators::generic::OutputBuilderSession<'_, Tick, Batches>,
-    ) {
+    ) -> impl FnMut((&mut Inlet<P>, &Frontier), &mut Outlet<'_>) {
         let mut capability = Some(capability);
         move |(from, frontier), to| {
             from.for_each(|_, data| data.drain(..).for_each(|envelope| self.align.push(envelope)));

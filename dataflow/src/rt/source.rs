@@ -53,7 +53,9 @@ pub trait Intake: Send + Sync {
 /// A decoded chunk on its way to the inputs of the plan.
 #[derive(Clone)]
 pub struct SourceBatch {
+    /// Number, clocks, end.
     pub chunk: Arc<Chunk>,
+    /// Rows of each input of the plan.
     pub inputs: Arc<Vec<Option<Rows>>>,
 }
 

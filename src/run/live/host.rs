@@ -8,7 +8,7 @@ use super::identity::Identity;
 use super::outlet::{OpenOutlet, Reports};
 use super::progress::{Origin, Progress};
 use super::wiring::Sending;
-use crate::run::dead::DeadFile;
+use crate::run::dead::{DeadFile, Place};
 use crate::run::host::RunHost;
 use bytes::Bytes;
 use rarog_connectors::mqtt::Output;
@@ -35,6 +35,8 @@ pub struct LiveHost {
     progress: Arc<Progress>,
     printer: Arc<RunHost>,
     identity: Identity,
+    /// By inlet, the connector that it is of.
+    inlet_names: Vec<Arc<str>>,
     /// Records of each source in the chunks before, for sources with positions.
     positions: Mutex<Vec<u64>>,
     sent: AtomicU64,
@@ -60,6 +62,8 @@ pub struct Parts<'p> {
     pub dead_file: DeadFile,
     /// Who puts out.
     pub identity: Identity,
+    /// By inlet, the connector that it is of.
+    pub inlet_names: Vec<Arc<str>>,
     /// Sources of the pipeline.
     pub sources: usize,
     /// Called when a file cannot be written.
@@ -69,7 +73,8 @@ pub struct Parts<'p> {
 impl LiveHost {
     /// A host.
     pub fn new(parts: Parts<'_>) -> LiveHost {
-        let Parts { plan, sending, outlets, reports, printer, dead_file, identity, sources, on_failure } = parts;
+        let Parts { plan, sending, outlets, reports, printer, dead_file, identity, inlet_names, sources, on_failure } =
+            parts;
         let sender = |(node, sending): (usize, Option<Sending>)| {
             let layout = &plan.layouts[plan.nodes[node].layout as usize];
             let firing = Firing::of(plan, node as NodeId);
@@ -82,6 +87,7 @@ impl LiveHost {
             reports,
             printer,
             identity,
+            inlet_names,
             positions: Mutex::new(vec![0; sources]),
             sent: AtomicU64::new(0),
             dead_file,
@@ -168,7 +174,12 @@ impl Host for LiveHost {
     }
 
     fn dead(&self, record: DeadRecord) {
-        self.printer.dead(record);
+        let place = self.progress.place(&record);
+        let place = place.map_or_else(Place::default, |(inlet, topic)| Place {
+            connector: self.inlet_names.get(inlet).cloned(),
+            topic,
+        });
+        self.printer.dead_at(&record, &place);
         self.unwritten.store(true, Ordering::Release);
     }
 

@@ -84,7 +84,7 @@ impl LivePipeline {
         around: &Surroundings,
         terms: Terms,
     ) -> Result<(Arc<LivePipeline>, Job), String> {
-        let Wiring { plan, inlets, outlets, sending, idle, warnings } = wiring;
+        let Wiring { plan, inlets, inlet_names, outlets, sending, idle, warnings } = wiring;
         let label = if terms.several { format!("{name}: ") } else { String::new() };
         warnings.iter().for_each(|warning| around.talk.say(&format!("{label}warning: {warning}")));
         let (stop, wakers, progress) =
@@ -130,6 +130,7 @@ impl LivePipeline {
             printer: printer.clone(),
             dead_file: around.dead.clone(),
             identity: Identity::new(name, u64::from(terms.forget)),
+            inlet_names,
             sources: idle.len(),
             on_failure: Box::new(move |message| failing.fail(exit::USAGE, message)),
         }));

@@ -9,6 +9,7 @@
 
 use super::acks::{Acks, Tag};
 use rarog_connectors::mqtt::{Message, MqttSource, Receipt};
+use rarog_dataflow::rt::DeadRecord;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -29,8 +30,8 @@ type Named = (u32, Receipt);
 #[derive(Default)]
 struct Inner {
     acks: Acks<Named>,
-    /// Of the chunks that are not completed, in order.
-    origins: VecDeque<Origin>,
+    /// Of the chunks that are not completed, in order: number, inlet, origin.
+    origins: VecDeque<(u64, u32, Origin)>,
 }
 
 /// See the module's head.
@@ -60,7 +61,7 @@ impl Progress {
         };
         let mut inner = self.lock();
         inner.acks.open(seq, receipts);
-        inner.origins.push_back(origin);
+        inner.origins.push_back((seq, inlet, origin));
     }
 
     /// These messages of a chunk (indices, rising) did not become records.
@@ -70,7 +71,24 @@ impl Progress {
 
     /// What the oldest chunk that is not completed came from; for the host, who completes chunks in order.
     pub fn origin(&self) -> Origin {
-        self.lock().origins.front().cloned().unwrap_or(Origin::Time)
+        self.lock().origins.front().map_or(Origin::Time, |(_, _, origin)| origin.clone())
+    }
+
+    /// The inlet that an unusable record came in by, and the topic if it was a message.
+    pub fn place(&self, dead: &DeadRecord) -> Option<(usize, Option<Arc<str>>)> {
+        let inner = self.lock();
+        let (_, inlet, origin) = inner.origins.iter().find(|(seq, _, _)| *seq == dead.chunk)?;
+        match origin {
+            Origin::Messages(messages) => {
+                // What an operator met had become a record; else it is counted among the messages.
+                let met = dead.stream.is_some();
+                let message = if met { inner.acks.message(dead.chunk, dead.index) } else { dead.index };
+                let topic = usize::try_from(message).ok().and_then(|index| messages.get(index));
+                Some((*inlet as usize, topic.map(|message| message.topic.clone())))
+            }
+            Origin::Positions => Some((*inlet as usize, None)),
+            Origin::Time => None,
+        }
     }
 
     /// For records of a chunk, the indices of the messages that they came from.

@@ -127,6 +127,8 @@ pub struct Wiring {
     pub plan: Arc<Plan>,
     /// Where records come in.
     pub inlets: Vec<Inlet>,
+    /// By inlet, the connector that it is of.
+    pub inlet_names: Vec<Arc<str>>,
     /// Where records go out.
     pub outlets: Vec<Outlet>,
     /// How each node sends, by node.
@@ -142,6 +144,7 @@ pub fn wire(name: &str, plan: &Plan) -> Result<Wiring, String> {
     let mut wiring = Wiring {
         plan: Arc::new(Plan::default()),
         inlets: Vec::new(),
+        inlet_names: Vec::new(),
         outlets: Vec::new(),
         sending: vec![None; plan.nodes.len()],
         idle: Vec::new(),
@@ -192,6 +195,7 @@ impl Wiring {
             }
             kind => return Err(format!("connector {}: records cannot come in from {kind}", connector.name)),
         };
+        self.inlet_names.resize_with(self.inlets.len(), || connector.name.clone());
         let idle = of.idle.map_or(DEFAULT_IDLE, |ns| Duration::from_nanos(ns.unsigned_abs()));
         match self.idle.get_mut(source as usize) {
             Some(of_source) => *of_source = idle.max(*of_source),
