@@ -223,7 +223,8 @@ fn problems_stand_where_they_are() {
         ("import fn a", &["E0902 1:8"]),
         // Errors of one line, of several, and what is read after them.
         ("stream A = E .where(a > , $)\nstream B E", &["E0101 1:27", "E0110 2:10"]),
-        ("stream A = E\n  .where(a > )\n  .where($)\nstream B E", &["E0110 2:14", "E0101 3:10", "E0110 4:10"]),
+        ("stream A = E\n  .where(a > )\n  .where($)\nstream B E", &["E0101 3:10", "E0110 4:10"]),
+        ("stream A = E\n  .where($)\n  .where(a > )\nstream B E", &["E0101 2:10", "E0110 4:10"]),
         ("stream A = E ->\nstream B = E ->\nlet a = ", &["E0110 2:1", "E0110 3:1", "E0110 3:9"]),
         ("stream A = E .emit(\nstream B = E .emit(x: )", &["E0110 2:1", "E0110 2:23"]),
         ("strem A = E\n  .emit()\nstream B = E", &["E0110 1:1"]),

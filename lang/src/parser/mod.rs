@@ -95,6 +95,7 @@ impl<'a> Parser<'a> {
         }
     }
 
+    /// All declarations. Of one that has an error of the lexer, that is all that is said.
     fn program(&mut self) -> Program {
         let mut items = Vec::new();
         while self.kind() != Kind::End {
@@ -104,9 +105,15 @@ impl<'a> Parser<'a> {
                 self.skip_template_header();
                 continue;
             }
+            let known = self.diagnostics.len();
             match self.item() {
                 Ok(item) => items.push(item),
-                Err(cursor::Abort) => self.resume(begin + 1),
+                Err(cursor::Abort) => {
+                    self.resume(begin + 1);
+                    if self.tokens[begin..self.at].iter().any(|token| token.kind == Kind::Error) {
+                        self.diagnostics.truncate(known);
+                    }
+                }
             }
         }
         Program { items }
