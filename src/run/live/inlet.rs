@@ -38,6 +38,8 @@ pub enum Body {
     Lines {
         /// The lines.
         bytes: Vec<u8>,
+        /// Where the first of them begins in the source, in bytes.
+        offset: u64,
         /// Their form.
         format: LineFormat,
         /// The source that they belong to.
@@ -47,6 +49,8 @@ pub enum Body {
     LongLine {
         /// Its length.
         bytes: u64,
+        /// Where it begins in the source, in bytes.
+        offset: u64,
         /// The source that it belongs to.
         source: u32,
     },
@@ -226,8 +230,8 @@ impl LineInlet {
         let (source, format) = (self.source, self.format);
         let next = self.queue.lock().unwrap_or_else(PoisonError::into_inner).try_recv();
         match next {
-            Ok(Next::Chunk(chunk)) => Some(Body::Lines { bytes: chunk.bytes, format, source }),
-            Ok(Next::LineTooLong { bytes, .. }) => Some(Body::LongLine { bytes, source }),
+            Ok(Next::Chunk(chunk)) => Some(Body::Lines { bytes: chunk.bytes, offset: chunk.offset, format, source }),
+            Ok(Next::LineTooLong { bytes, offset }) => Some(Body::LongLine { bytes, offset, source }),
             Ok(Next::Quiet) | Err(TryRecvError::Empty) => None,
             Ok(Next::End) | Err(TryRecvError::Disconnected) => {
                 self.ended = true;

@@ -228,15 +228,17 @@ impl LiveIntake {
             Body::Messages { messages, types, sources } => {
                 self.cut_messages(state, inlet, messages, types, &sources, now)
             }
-            Body::Lines { bytes, format, source } => self.cut_lines(state, inlet, bytes, format, source, now),
-            Body::LongLine { bytes, source } => {
+            Body::Lines { bytes, offset, format, source } => {
+                self.cut_lines(state, inlet, (bytes, offset), (format, source), now)
+            }
+            Body::LongLine { bytes, offset, source } => {
                 let chunk = self.frame(state, source, now);
                 self.progress.open(chunk.seq, inlet, Origin::Positions);
                 let dead = DeadRecord {
                     reason: "too_large",
                     chunk: chunk.seq,
                     index: 0,
-                    position: None,
+                    position: Some(offset),
                     stream: None,
                     detail: format!("a line of {bytes} bytes"),
                     raw: Vec::new(),
@@ -291,9 +293,8 @@ impl LiveIntake {
         &self,
         state: &mut State,
         inlet: u32,
-        bytes: Vec<u8>,
-        format: LineFormat,
-        source: u32,
+        (bytes, offset): (Vec<u8>, u64),
+        (format, source): (LineFormat, u32),
         now: Instant,
     ) -> Pulled {
         let chunk = self.frame(state, source, now);
@@ -305,10 +306,11 @@ impl LiveIntake {
         }
         let (decoder, clocks) = (self.decoder.clone(), self.clocks.clone());
         Pulled::Chunk(Box::new(move || {
-            let decoded = match format {
+            let mut decoded = match format {
                 LineFormat::Jsonl => decoder.lines(chunk, &bytes, &baton),
                 LineFormat::Evt => decoder.evt(chunk, &bytes, batch),
             };
+            decoded.dead.iter_mut().filter_map(|dead| dead.position.as_mut()).for_each(|position| *position += offset);
             if let Some(clock) = decoded.chunk.clocks.last() {
                 lock(&clocks).reached(source, *clock);
             }

@@ -23,8 +23,8 @@ pub enum OpenOutlet {
     Stdout(Mutex<ConsoleSink>),
 }
 
-/// Takes an output that cannot be delivered, with the reason.
-pub type Undeliverable = Arc<dyn Fn(&Output, &str) + Send + Sync>;
+/// Takes an output that cannot be delivered, with the reason; true once that is on record.
+pub type Undeliverable = Arc<dyn Fn(&Output, &str) -> bool + Send + Sync>;
 
 /// What an outlet reports to.
 #[derive(Clone)]
@@ -39,15 +39,12 @@ pub struct Reports {
 
 impl Reports {
     fn outcomes(&self, outcomes: &[Outcome]) {
-        for outcome in outcomes {
-            if let Outcome::Failed(failure) = outcome {
+        self.progress.confirmed(outcomes.iter().filter_map(|outcome| match outcome {
+            Outcome::Confirmed { tag, .. } => Some(Tag::from_number(*tag)),
+            Outcome::Failed(failure) => {
                 let Failure { output, reason, .. } = &**failure;
-                (self.undeliverable)(output, reason);
+                (self.undeliverable)(output, reason).then(|| Tag::from_number(output.tag))
             }
-        }
-        self.progress.confirmed(outcomes.iter().map(|outcome| match outcome {
-            Outcome::Confirmed { tag, .. } => Tag::from_number(*tag),
-            Outcome::Failed(failure) => Tag::from_number(failure.output.tag),
         }));
         (self.wake)();
     }
@@ -83,8 +80,9 @@ impl OpenOutlet {
                         // The run ends with this. Who takes over gets the messages that caused them.
                         SendError::Closed | SendError::Ended(_) => {}
                         refused => {
-                            (reports.undeliverable)(output, &refused.to_string());
-                            reports.progress.confirmed(std::iter::once(Tag::from_number(output.tag)));
+                            if (reports.undeliverable)(output, &refused.to_string()) {
+                                reports.progress.confirmed(std::iter::once(Tag::from_number(output.tag)));
+                            }
                         }
                     }
                 }

@@ -10,6 +10,7 @@ use super::progress::Progress;
 use super::wiring::{Inlet, Wiring};
 use crate::exit;
 use crate::run::Failure;
+use crate::run::dead::DeadFile;
 use crate::run::host::{RunHost, Surroundings};
 use crate::run::stop::Stop;
 use crate::run::talk::Talk;
@@ -97,7 +98,7 @@ impl LivePipeline {
             wakers: wakers.clone(),
         });
         let printer = Arc::new(RunHost::new(plan.clone(), terms.several.then(|| name.into()), None, around.clone()));
-        let reports = reports(&progress, &printer, &wakers);
+        let reports = reports(&progress, &printer, &wakers, (around.dead.clone(), trouble.clone()));
         let watch = Watch { label: label.clone(), talk: around.talk.clone(), trouble: trouble.clone() };
         let outlets = outlets.into_iter().map(|mut outlet| {
             let what = outlet.prepare(terms.connect_timeout);
@@ -287,27 +288,28 @@ impl LivePipeline {
     }
 }
 
-fn reports(progress: &Arc<Progress>, printer: &Arc<RunHost>, wakers: &Arc<Wakers>) -> Reports {
+fn reports(
+    progress: &Arc<Progress>,
+    printer: &Arc<RunHost>,
+    wakers: &Arc<Wakers>,
+    (file, trouble): (DeadFile, Arc<Trouble>),
+) -> Reports {
     let (printer, wakers) = (Arc::downgrade(printer), wakers.clone());
     let number = AtomicU64::new(0);
     let undeliverable = move |output: &Output, reason: &str| {
-        if let Some(printer) = Weak::upgrade(&printer) {
-            printer.dead(DeadRecord {
-                reason: "undeliverable",
-                chunk: 0,
-                index: number.fetch_add(1, Ordering::Relaxed),
-                position: None,
-                stream: None,
-                detail: format!("topic {}: {reason}", output.topic),
-                raw: output.payload.to_vec(),
-            });
-        }
+        let Some(printer) = Weak::upgrade(&printer) else { return false };
+        printer.dead(DeadRecord {
+            reason: "undeliverable",
+            chunk: 0,
+            index: number.fetch_add(1, Ordering::Relaxed),
+            position: None,
+            stream: None,
+            detail: format!("topic {}: {reason}", output.topic),
+            raw: output.payload.to_vec(),
+        });
+        file.flush().map_err(|message| trouble.fail(exit::USAGE, message)).is_ok()
     };
-    Reports {
-        progress: progress.clone(),
-        undeliverable: Arc::new(undeliverable),
-        wake: Arc::new(move || wakers.wake()),
-    }
+    Reports { progress: progress.clone(), undeliverable: Arc::new(undeliverable), wake: Arc::new(move || wakers.wake()) }
 }
 
 /// Watches the connections of a pipeline.

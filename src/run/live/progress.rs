@@ -116,9 +116,11 @@ impl Progress {
 
     /// Outputs are confirmed, or written off.
     pub fn confirmed(&self, tags: impl Iterator<Item = Tag>) {
+        // What is written off is written before the lock is taken.
+        let tags: Vec<Tag> = tags.collect();
         let done: Vec<Named> = {
             let mut inner = self.lock();
-            tags.filter_map(|tag| inner.acks.confirm(tag)).collect()
+            tags.into_iter().filter_map(|tag| inner.acks.confirm(tag)).collect()
         };
         self.acknowledge(&done);
     }

@@ -160,6 +160,8 @@ stream Sums = Reading
     assert_eq!(total, 1000, "the end of the file decides the last window");
     let ids = |range: std::ops::Range<usize>| seen[range].iter().map(|seen| seen.id.clone()).collect::<Vec<_>>();
     assert_eq!(ids(0..10), ids(10..20), "the same windows have the same ids");
+    let distinct: std::collections::BTreeSet<_> = ids(0..10).into_iter().collect();
+    assert_eq!(distinct.len(), 10);
 }
 
 #[test]
