@@ -234,7 +234,12 @@ mod tests {
     #[test]
     fn results_of_windows_go_by_key_end_and_revision() {
         let window = Firing::Window { operator: 3, revision: Some(0) };
-        let list = [(0, FIRED, 10, (1, 70), 0), (0, FIRED, 10, (2, 71), 0), (1, FIRED, 20, (3, 70), 0), (1, FIRED, 20, (3, 70), 1)];
+        let list = [
+            (0, FIRED, 10, (1, 70), 0),
+            (0, FIRED, 10, (2, 71), 0),
+            (1, FIRED, 20, (3, 70), 0),
+            (1, FIRED, 20, (3, 70), 1),
+        ];
         let origin = messages(vec![message(1, b"a", Qos::AtLeastOnce), message(2, b"b", Qos::AtLeastOnce)]);
         let first = ids(window, &origin, &rows(&list), &["x"]);
         assert_eq!(distinct(&first), 4);
@@ -256,7 +261,8 @@ mod tests {
 
     #[test]
     fn a_window_is_found_on_a_way_without_branches() {
-        let node = |op, inputs: &[NodeId]| Node { op, inputs: inputs.to_vec(), layout: 0, stream: 0, span: Span::default() };
+        let node =
+            |op, inputs: &[NodeId]| Node { op, inputs: inputs.to_vec(), layout: 0, stream: 0, span: Span::default() };
         let window = |window, allowed_lateness| Op::Window {
             window,
             key: vec![],
@@ -265,8 +271,7 @@ mod tests {
             late_read: false,
         };
         let time = Window::Time { size: 5, slide: 5 };
-        let revision =
-            ColumnDef { name: "_revision".into(), ty: Type::Int, keep_null: false, hidden: false };
+        let revision = ColumnDef { name: "_revision".into(), ty: Type::Int, keep_null: false, hidden: false };
         let plan = |correcting: i64, columns: Vec<ColumnDef>| Plan {
             layouts: vec![Layout { columns, open: false }],
             nodes: vec![

@@ -309,7 +309,11 @@ fn reports(
         });
         file.flush().map_err(|message| trouble.fail(exit::USAGE, message)).is_ok()
     };
-    Reports { progress: progress.clone(), undeliverable: Arc::new(undeliverable), wake: Arc::new(move || wakers.wake()) }
+    Reports {
+        progress: progress.clone(),
+        undeliverable: Arc::new(undeliverable),
+        wake: Arc::new(move || wakers.wake()),
+    }
 }
 
 /// Watches the connections of a pipeline.

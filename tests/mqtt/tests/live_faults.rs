@@ -74,7 +74,9 @@ fn a_sinks_broker_that_is_away_holds_the_source_back() {
     wait_for_distinct(&observer, program::hot(COUNT));
     observer.settle(Duration::from_millis(300));
     let verdict = judge(&observer.seen(), COUNT);
-    println!("the sink's broker was away for {COUNT} readings: {verdict:?}, {before} MiB before, {meanwhile} MiB meanwhile");
+    println!(
+        "the sink's broker was away for {COUNT} readings: {verdict:?}, {before} MiB before, {meanwhile} MiB meanwhile"
+    );
     assert!(meanwhile < before + 150, "{meanwhile} MiB");
     stop(process);
 }
