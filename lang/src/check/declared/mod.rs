@@ -141,6 +141,17 @@ impl<'a> Declared<'a> {
         self.named(name) == Some(Named::Pattern)
     }
 
+    /// The pattern of this name.
+    pub fn pattern(&self, name: &str) -> Option<&'a ast::Pattern> {
+        if !self.is_pattern(name) {
+            return None;
+        }
+        self.items.iter().find_map(|item| match item {
+            Item::Pattern(pattern) if *pattern.name.name == *name => Some(pattern),
+            _ => None,
+        })
+    }
+
     /// The user function of this name.
     pub fn function(&self, name: &str) -> Option<&Function<'a>> {
         self.functions.get(name)

@@ -61,6 +61,34 @@ fn find(name: &str, args: usize) -> Option<&'static Spelling> {
     SPELLINGS.iter().find(|spelling| spelling.name == name && !function)
 }
 
+/// Is a call with so many arguments one of an aggregate function?
+pub(super) fn is_aggregate(name: &str, args: usize) -> bool {
+    find(name, args).is_some()
+}
+
+/// Is it also a function of single values?
+pub(super) fn is_function(name: &str) -> bool {
+    matches!(name, "sum" | "avg" | "first" | "last" | "min" | "max")
+}
+
+/// A call of an aggregate function outside of `.aggregate`, and its argument.
+pub(super) fn call_of(
+    name: &Ident,
+    args: &[Arg],
+    expressions: &mut Expressions,
+) -> Option<(AggregateFn, Option<AstExpr>)> {
+    let spelling = find(&name.name, args.len())?;
+    let positional = spelling.params.len();
+    let parameters = Parameters { names: spelling.params, positional, required: spelling.required, given: 0 };
+    if !expressions.bind(name, parameters, args).ok {
+        return None;
+    }
+    let argument = args.first().map(|arg| &arg.value);
+    let distinct = argument.and_then(|value| distinct_argument(name, value));
+    let function = function(spelling.name, distinct.is_some(), args, expressions)?;
+    Some((function, distinct.or(argument).cloned()))
+}
+
 /// The scope of `.aggregate(items)`.
 pub(super) struct AggregateScope<'s> {
     pub records: RecordScope<'s>,
@@ -220,7 +248,7 @@ fn quantile(value: &AstExpr, expressions: &mut Expressions) -> Option<f64> {
     })
 }
 
-fn result_type(function: AggregateFn, argument: &Type) -> Type {
+pub(super) fn result_type(function: AggregateFn, argument: &Type) -> Type {
     match function {
         AggregateFn::Count | AggregateFn::CountValues | AggregateFn::CountDistinct => Type::Int,
         AggregateFn::Sum => match argument {

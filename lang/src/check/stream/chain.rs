@@ -1,6 +1,7 @@
 //! A stream's operators, one after the other: what the records are at each place, and the nodes that they become.
 
 use super::graph::Graph;
+use super::matched::Of;
 use super::record::{Record, RecordScope};
 use super::shape::Shape;
 use crate::ast::{Arg, Expr as AstExpr, ExprKind, Ident, Op as AstOp, Stream as AstStream};
@@ -64,6 +65,8 @@ pub(super) struct Chain<'c, 'a> {
     pub has_output: bool,
     pub processed: bool,
     pub clock: Vec<ClockTerm>,
+    /// Has the join had its window?
+    pub joined: bool,
     given: HashSet<Arc<str>>,
 }
 
@@ -111,7 +114,7 @@ const OPERATORS: [&str; 22] = [
 ];
 
 /// Operators that act on sequences only.
-const OF_SEQUENCES: [&str; 10] =
+pub(super) const OF_SEQUENCES: [&str; 10] =
     ["within", "not", "strict", "skip_till_next", "stnm", "skip_till_any", "stam", "each", "longest", "max_runs"];
 
 /// Operators that may be given once.
@@ -145,18 +148,24 @@ impl<'c, 'a> Chain<'c, 'a> {
             has_output: false,
             processed: false,
             clock,
+            joined: false,
             given: HashSet::new(),
         }
     }
 
-    /// All operators.
+    /// All operators. Those that belong to a sequence have been taken by it.
     pub fn walk(&mut self) {
+        let sequence = self.record.matched.as_ref().is_some_and(|matched| matched.of == Of::Sequence);
         self.has_emit = self.ast.ops.iter().any(|op| match op {
             AstOp::EmitAs { .. } => true,
             AstOp::Call(name, _) => &*name.name == "emit",
             _ => false,
         });
         for (index, op) in self.ast.ops.iter().enumerate() {
+            if sequence && self.belongs_to_sequence(index) {
+                self.once(op);
+                continue;
+            }
             match op {
                 AstOp::EmitAs { word, ty, args } => {
                     let word = Ident { name: "emit".into(), span: *word };
@@ -207,12 +216,20 @@ impl<'c, 'a> Chain<'c, 'a> {
         }
     }
 
-    /// E0404: between a window and its aggregate only some operators may stand.
-    fn place(&mut self, word: &Ident, index: usize) {
-        if ONCE.contains(&&*word.name) && !self.given.insert(word.name.clone()) {
+    /// E0404 for what may be given once.
+    fn once(&mut self, op: &AstOp) {
+        if let AstOp::Call(word, _) = op
+            && ONCE.contains(&&*word.name)
+            && !self.given.insert(word.name.clone())
+        {
             let message = format!(".{} is given twice", word.name);
             self.expressions.report(Diagnostic::new("E0404", word.span, message).help("leave one of them out"));
         }
+    }
+
+    /// E0404: between a window and its aggregate only some operators may stand.
+    fn place(&mut self, word: &Ident, index: usize) {
+        self.once(&self.ast.ops[index]);
         let between = ["where", "filter", "select", "distinct", "partition_by", "print", "log"];
         let anywhere = ["from", "context", "watermark", "allowed_lateness", "aggregate", "window", "having"];
         if self.stage != Stage::Windowed || between.contains(&&*word.name) || anywhere.contains(&&*word.name) {
@@ -234,6 +251,7 @@ impl<'c, 'a> Chain<'c, 'a> {
             "select" => self.select(word, args),
             "emit" => self.emit(word, None, args),
             "partition_by" => self.partition_by(word, args),
+            "window" if self.is_join() && !self.joined => self.join_window(word, args),
             "window" => self.window(word, args),
             "aggregate" => self.aggregate(word, args),
             "distinct" => self.distinct(word, args),
@@ -248,14 +266,12 @@ impl<'c, 'a> Chain<'c, 'a> {
             "watermark" => self.watermark(word, args),
             "allowed_lateness" => self.allow_lateness(word, args),
             "context" => self.context(word, args),
-            "on" => {
-                let problem = Diagnostic::new("E0507", word.span, ".on belongs to a join");
-                self.expressions.report(problem.help("use .where(…) for a condition"));
-            }
+            "on" => self.on(word, args),
             name if OF_SEQUENCES.contains(&name) => self.sequence_only(word),
             name if UNSUPPORTED.contains(&name) => {
                 let message = format!("operator .{name} is not supported yet");
                 self.expressions.report(Diagnostic::new("E0901", word.span, message));
+                self.forget();
             }
             name => {
                 let problem = Diagnostic::new("E0208", word.span, format!("unknown operator .{name}"));
@@ -276,7 +292,7 @@ impl<'c, 'a> Chain<'c, 'a> {
     pub(super) fn forget(&mut self) {
         let layout = self.graph.open();
         let node = self.graph.add(Op::Emit, vec![self.record.node], layout, self.stream, self.ast.name.span);
-        self.record = Record { node, shape: Shape::unknown(), windowed: true, ..self.record.clone() };
+        self.record = Record { node, shape: Shape::unknown(), windowed: true, matched: None, ..self.record.clone() };
     }
 
     /// Adds a node behind the last one, with the same records.
@@ -297,7 +313,7 @@ impl<'c, 'a> Chain<'c, 'a> {
         let mut replaced = std::mem::take(&mut self.record.replaced);
         replaced.append(&mut self.record.names);
         let windowed = self.record.windowed;
-        self.record = Record { node, shape, names: Vec::new(), replaced, windowed, event };
+        self.record = Record { node, shape, names: Vec::new(), replaced, windowed, event, matched: None };
     }
 
     /// Checks an expression over the records.
@@ -329,4 +345,9 @@ pub(super) fn own_name(value: &AstExpr) -> Option<Ident> {
         ExprKind::Member(_, field) => Some(field.clone()),
         _ => None,
     }
+}
+
+/// Is it an operator of a stream, so that its place can be wrong?
+pub(super) fn is_operator(name: &str) -> bool {
+    OPERATORS.contains(&name) || OF_SEQUENCES.contains(&name)
 }

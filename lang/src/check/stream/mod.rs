@@ -9,10 +9,15 @@
 mod aggregate;
 mod chain;
 mod ends;
+mod elements;
 mod graph;
 mod items;
+mod join;
+mod matched;
+mod mentions;
 mod record;
 mod routing;
+mod sequence;
 mod shape;
 mod simple;
 mod sources;
@@ -74,6 +79,11 @@ pub(super) fn check<'a>(expressions: Expressions<'a>) -> (Plan, super::problems:
     for index in order {
         streams.stream(index);
     }
+    for item in declared.items() {
+        if let Item::Pattern(pattern) = item {
+            streams.pattern(pattern);
+        }
+    }
     streams.finish()
 }
 
@@ -98,7 +108,7 @@ fn id(index: usize) -> u32 {
     u32::try_from(index).expect("a program of limited size has fewer than 2^32 streams")
 }
 
-impl<'s, 'a> Streams<'s, 'a> {
+impl<'s, 'a: 's> Streams<'s, 'a> {
     /// The order in which streams are built; circles are reported.
     fn order(&mut self) -> Vec<usize> {
         let mut places: HashMap<&Arc<str>, usize> = HashMap::new();
@@ -137,17 +147,19 @@ impl<'s, 'a> Streams<'s, 'a> {
             let problem = Diagnostic::new("W0102", ty.span, "a stream's type is not checked");
             self.expressions.report(problem.help("leave it out"));
         }
-        if self.refuse_unsupported(ast, stream) {
-            return;
-        }
+        self.refuse_unsupported(ast);
         let (record, clock, event) = self.begin(ast, stream);
         let source_names = record.names.clone();
         let mut chain = Chain::new(&mut self.expressions, &mut self.graph, stream, ast, record, clock);
         chain.event = event;
         if let Source::Step(step) = &ast.source {
-            for condition in &step.conditions {
+            let own = if chain.record.matched.is_none() { step.conditions.as_slice() } else { &[] };
+            for condition in own {
                 chain.keep(condition, condition.span);
             }
+        }
+        if let Source::Join(_, _, inputs) = &ast.source {
+            chain.input_conditions(inputs);
         }
         chain.walk();
         let Chain { record, out_of_order, idle, subscriptions, clock, has_output, .. } = chain;
@@ -175,7 +187,9 @@ impl<'s, 'a> Streams<'s, 'a> {
         stream.clock = clock.clone();
         stream.used = has_output;
         let typed = record.event.as_ref() == Some(&ast.name.name);
-        let known = Known { node: record.node, shape: record.shape, names, clock, typed };
+        // What a match or a row of a join consists of is not known to its readers by field.
+        let shape = if record.matched.is_some() { Shape::unknown() } else { record.shape };
+        let known = Known { node: record.node, shape, names, clock, typed };
         if self.is_meant(ast) {
             self.known.insert(ast.name.name.clone(), known);
         }

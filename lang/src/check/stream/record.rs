@@ -1,6 +1,7 @@
 //! The scope of a stream's records: fields, the names that the record goes by, the bounds of its window.
 
 use super::graph::Graph;
+use super::matched::{Matched, MatchedScope};
 use super::shape::Shape;
 use crate::ast::{Arg, Expr as AstExpr, Ident};
 use crate::check::expression::Expressions;
@@ -28,6 +29,8 @@ pub(super) struct Record {
     pub windowed: bool,
     /// Their event type, if it is the same for all.
     pub event: Option<Arc<str>>,
+    /// The parts, if it is a match of a sequence or a row of a join.
+    pub matched: Option<Arc<Matched>>,
 }
 
 /// The scope of these records.
@@ -37,6 +40,11 @@ pub(super) struct RecordScope<'s> {
 }
 
 impl RecordScope<'_> {
+    fn matched(&mut self) -> Option<MatchedScope<'_>> {
+        let matched = self.record.matched.as_deref()?;
+        Some(MatchedScope { graph: self.graph, matched, over: None })
+    }
+
     fn field(&mut self, name: &Arc<str>) -> Option<Typed> {
         let ty = self.record.shape.fields.get(name)?.clone();
         self.column(name, ty)
@@ -63,6 +71,9 @@ pub(super) fn window_bound(name: &str) -> Option<Typed> {
 
 impl Scope for RecordScope<'_> {
     fn name(&mut self, name: &Ident, expressions: &mut Expressions) -> Found {
+        if let Some(mut matched) = self.matched() {
+            return matched.name(name, expressions);
+        }
         if let Some(place) = self.record.names.iter().position(|known| *known == name.name) {
             return Found::Object(Object(u32::try_from(place).unwrap_or(u32::MAX)));
         }
@@ -81,11 +92,17 @@ impl Scope for RecordScope<'_> {
         Found::Unknown
     }
 
-    fn open_field(&mut self, name: &Ident, _: &mut Expressions) -> Found {
+    fn open_field(&mut self, name: &Ident, expressions: &mut Expressions) -> Found {
+        if let Some(mut matched) = self.matched() {
+            return matched.open_field(name, expressions);
+        }
         self.open(&name.name).map_or(Found::Unknown, Found::Value)
     }
 
-    fn object(&mut self, object: Object, _: Span, _: &mut Expressions) -> Typed {
+    fn object(&mut self, object: Object, span: Span, expressions: &mut Expressions) -> Typed {
+        if let Some(mut matched) = self.matched() {
+            return matched.object(object, span, expressions);
+        }
         let name = self.record.names[object.0 as usize].clone();
         if let Some(field) = self.field(&name) {
             return field;
@@ -103,6 +120,9 @@ impl Scope for RecordScope<'_> {
     }
 
     fn member(&mut self, object: Object, name: &Ident, expressions: &mut Expressions) -> Found {
+        if let Some(mut matched) = self.matched() {
+            return matched.member(object, name, expressions);
+        }
         if let Some(field) = self.field(&name.name).or_else(|| self.open(&name.name)) {
             return Found::Value(field);
         }
@@ -120,8 +140,8 @@ impl Scope for RecordScope<'_> {
         Found::Unknown
     }
 
-    fn call(&mut self, _: &Ident, _: &[Arg], _: Span, _: &mut Expressions) -> Option<Found> {
-        None
+    fn call(&mut self, name: &Ident, args: &[Arg], span: Span, expressions: &mut Expressions) -> Option<Found> {
+        self.matched()?.call(name, args, span, expressions)
     }
 
     fn has_record(&self) -> bool {
@@ -129,6 +149,9 @@ impl Scope for RecordScope<'_> {
     }
 
     fn names(&self) -> Vec<Arc<str>> {
+        if let Some(matched) = &self.record.matched {
+            return matched.parts.iter().flat_map(|part| part.names.iter().cloned()).collect();
+        }
         let bounds = ["window_start", "window_end"].into_iter().filter(|_| self.record.windowed).map(Arc::from);
         self.record.shape.fields.keys().chain(&self.record.names).cloned().chain(bounds).collect()
     }

@@ -29,7 +29,7 @@ impl Reading {
     pub fn record(&self, more: impl IntoIterator<Item = Arc<str>>) -> Record {
         let mut names: Vec<Arc<str>> = more.into_iter().collect();
         names.extend(self.names.iter().cloned());
-        Record { node: self.node, shape: self.shape.clone(), names, replaced: Vec::new(), windowed: false, event: None }
+        Record { node: self.node, shape: self.shape.clone(), names, replaced: Vec::new(), windowed: false, event: None, matched: None }
     }
 }
 
@@ -55,7 +55,7 @@ pub(super) fn is_plain(step: &Step) -> bool {
         && step.within.is_none()
 }
 
-impl<'a> Streams<'_, 'a> {
+impl<'s, 'a: 's> Streams<'s, 'a> {
     /// What a name stands for as a source.
     pub(super) fn reading(&mut self, name: &Ident, stream: StreamId) -> Reading {
         if let Some(known) = self.known.get_mut(&name.name) {
@@ -93,8 +93,16 @@ impl<'a> Streams<'_, 'a> {
     }
 
     /// The records that a plain stream begins with.
-    pub(super) fn begin(&mut self, ast: &AstStream, stream: StreamId) -> (Record, Vec<ClockTerm>, Option<Arc<str>>) {
+    pub(super) fn begin(&mut self, ast: &'s AstStream, stream: StreamId) -> (Record, Vec<ClockTerm>, Option<Arc<str>>) {
+        if self.is_sequence(ast) {
+            let (record, clock) = self.sequence(ast, stream);
+            return (record, clock, None);
+        }
         match &ast.source {
+            Source::Join(kind, word, inputs) => {
+                let (record, clock) = self.join(ast, (*kind, *word), inputs, stream);
+                (record, clock, None)
+            }
             Source::Step(step) => {
                 let StepTarget::Name(name) = &step.target else { return self.nothing(stream, step.span) };
                 let reading = self.reading(name, stream);
@@ -129,6 +137,7 @@ impl<'a> Streams<'_, 'a> {
             replaced: Vec::new(),
             windowed: true,
             event: None,
+            matched: None,
         };
         (record, Vec::new(), None)
     }
@@ -159,7 +168,7 @@ impl<'a> Streams<'_, 'a> {
         }
         let shape = shape.unwrap_or_default();
         let node = self.graph.merge(Op::Merge(branches), nodes, &shape, stream, word);
-        (Record { node, shape, names: Vec::new(), replaced: Vec::new(), windowed: false, event: None }, clock)
+        (Record { node, shape, names: Vec::new(), replaced: Vec::new(), windowed: false, event: None, matched: None }, clock)
     }
 
     /// E0213
@@ -190,7 +199,7 @@ impl<'a> Streams<'_, 'a> {
         let layout = self.graph.closed(columns);
         let event = format!("Timer_{}", ast.name.name).into();
         let node = self.graph.add(Op::Timer { interval, initial_delay, event }, Vec::new(), layout, stream, word);
-        Record { node, shape: Shape::of(fields), names: Vec::new(), replaced: Vec::new(), windowed: false, event: None }
+        Record { node, shape: Shape::of(fields), names: Vec::new(), replaced: Vec::new(), windowed: false, event: None, matched: None }
     }
 }
 

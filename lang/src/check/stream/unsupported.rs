@@ -1,23 +1,16 @@
-//! Sources that the language has and this build does not run yet: sequences and patterns, joins, late records.
+//! Sources that the language has and this build does not run yet: they are checked, and then refused.
 
-use super::{Known, Streams, has_arrow, near, sources};
+use super::{Streams, has_arrow, near, sources};
 use crate::ast::{Source, Stream as AstStream};
 use crate::diagnostic::Diagnostic;
-use crate::plan::StreamId;
 use crate::span::Span;
 
 impl<'a> Streams<'_, 'a> {
-    /// E0900 for a stream that cannot run yet; nothing is known of its records.
-    pub(super) fn refuse_unsupported(&mut self, ast: &AstStream, stream: StreamId) -> bool {
-        let Some((what, span)) = self.unsupported(ast) else { return false };
-        self.expressions.report(Diagnostic::new("E0900", span, format!("{what} is not supported yet")));
-        let (record, clock, _) = self.nothing(stream, ast.name.span);
-        let names = vec![ast.name.name.clone()];
-        let known = Known { node: record.node, shape: record.shape, names, clock, typed: true };
-        self.known.entry(ast.name.name.clone()).or_insert(known);
-        self.streams[stream as usize].node = record.node;
-        self.streams[stream as usize].used = true;
-        true
+    /// E0900 for a stream that cannot run yet. It is checked all the same.
+    pub(super) fn refuse_unsupported(&mut self, ast: &AstStream) {
+        if let Some((what, span)) = self.unsupported(ast) {
+            self.expressions.report(Diagnostic::new("E0900", span, format!("{what} is not supported yet")));
+        }
     }
 
     fn unsupported(&mut self, ast: &AstStream) -> Option<(&'static str, Span)> {

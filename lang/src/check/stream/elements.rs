@@ -1,0 +1,205 @@
+//! What a sequence consists of, whichever way it is spelled: alternatives, each a list of elements.
+
+use crate::ast::{Expr, Ident, Op, PExpr, PKind, Quantifier, Source, Step, StepTarget, Stream};
+use crate::diagnostic::Diagnostic;
+use crate::span::Span;
+
+/// What an element does with the events of its steps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Takes one step's events.
+    Event,
+    /// Ends the run if the event comes.
+    Absence,
+    /// Takes one event of each step, in any order.
+    And,
+    /// Takes an event of one of the steps.
+    Or,
+}
+
+/// A step of an element, with what stands around it in its spelling.
+#[derive(Clone, Debug)]
+pub(super) struct Member<'e> {
+    pub step: &'e Step,
+    /// Its type or stream.
+    pub name: &'e Ident,
+    pub alias: Option<&'e Ident>,
+    /// `.where` between two arrows.
+    pub more: Vec<&'e Expr>,
+}
+
+/// An element.
+#[derive(Clone, Debug)]
+pub(super) struct Element<'e> {
+    pub kind: Kind,
+    pub members: Vec<Member<'e>>,
+    /// Alias of an OR.
+    pub alias: Option<&'e Ident>,
+    pub span: Span,
+}
+
+impl Element<'_> {
+    /// The quantifier, if it is a single event; `all X` is `X+`, but on the first step each X on its own.
+    pub fn quantifier(&self, first: bool) -> Option<Quantifier> {
+        let member = self.members.first().filter(|_| self.kind == Kind::Event)?;
+        let plus = (member.step.all && !first).then_some(Quantifier::Plus);
+        member.step.quantifier.map(|(quantifier, _)| quantifier).or(plus)
+    }
+
+    /// Does it take several events?
+    pub fn repeats(&self, first: bool) -> bool {
+        matches!(self.quantifier(first), Some(Quantifier::Plus | Quantifier::Star))
+    }
+}
+
+/// Alternatives, and what was wrong with them.
+#[derive(Debug, Default)]
+pub(super) struct Elements<'e> {
+    pub alternatives: Vec<Vec<Element<'e>>>,
+    pub problems: Vec<Diagnostic>,
+}
+
+fn not_yet(what: &str, span: Span) -> Diagnostic {
+    Diagnostic::new("E0905", span, format!("{what} is not supported yet"))
+}
+
+impl<'e> Elements<'e> {
+    /// Those of a stream that has arrows, `sequence(…)` or a pattern as its source.
+    pub fn of_stream(stream: &'e Stream, pattern: Option<&'e PExpr>) -> Elements<'e> {
+        let mut elements = Elements::default();
+        match &stream.source {
+            Source::Sequence(_, steps) => {
+                let list = steps.iter().filter_map(|(alias, step)| elements.step(step, Some(alias))).collect();
+                elements.alternatives.push(list);
+            }
+            Source::Pattern(pattern) => elements.pattern(pattern),
+            Source::Step(step) => match pattern {
+                Some(pattern) => elements.pattern(pattern),
+                None => {
+                    let first = elements.step(step, None);
+                    elements.alternatives.push(first.into_iter().collect());
+                }
+            },
+            _ => {}
+        }
+        elements.add_arrows(stream);
+        elements
+    }
+
+    /// The steps behind `->`, with the conditions that stand between two arrows.
+    fn add_arrows(&mut self, stream: &'e Stream) {
+        let last_arrow = stream.ops.iter().rposition(|op| matches!(op, Op::Then(..)));
+        let Some(last_arrow) = last_arrow else { return };
+        for op in &stream.ops[..=last_arrow] {
+            match op {
+                Op::Then(_, step) => {
+                    let element = self.step(step, None);
+                    for list in &mut self.alternatives {
+                        list.extend(element.clone());
+                    }
+                }
+                Op::Call(name, args) if matches!(&*name.name, "where" | "filter") && args.len() == 1 => {
+                    for member in self.alternatives.iter_mut().filter_map(|list| list.last_mut()) {
+                        member.members.iter_mut().for_each(|member| member.more.push(&args[0].value));
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Those of a pattern.
+    pub fn of_pattern(pattern: &'e PExpr) -> Elements<'e> {
+        let mut elements = Elements::default();
+        elements.pattern(pattern);
+        elements
+    }
+
+    fn pattern(&mut self, pattern: &'e PExpr) {
+        match &pattern.kind {
+            PKind::Or(members, alias) if members.iter().any(|member| !is_event(member)) => {
+                if let Some(alias) = alias {
+                    self.problems.push(not_yet("an alias of several sequences", alias.span));
+                }
+                for member in members {
+                    let list = self.list(member);
+                    self.alternatives.push(list);
+                }
+            }
+            _ => {
+                let list = self.list(pattern);
+                self.alternatives.push(list);
+            }
+        }
+    }
+
+    fn list(&mut self, pattern: &'e PExpr) -> Vec<Element<'e>> {
+        match &pattern.kind {
+            PKind::Seq(parts) => parts.iter().flat_map(|part| self.list(part)).collect(),
+            PKind::And(members, alias) => self.group(Kind::And, members, alias.as_ref(), pattern.span),
+            PKind::Or(members, alias) => self.group(Kind::Or, members, alias.as_ref(), pattern.span),
+            PKind::Step(step) => self.step(step, None).into_iter().collect(),
+        }
+    }
+
+    fn group(
+        &mut self,
+        kind: Kind,
+        members: &'e [PExpr],
+        alias: Option<&'e Ident>,
+        span: Span,
+    ) -> Vec<Element<'e>> {
+        let mut steps = Vec::new();
+        for member in members {
+            match &member.kind {
+                PKind::Step(step) if is_event(member) => {
+                    if let StepTarget::Name(name) = &step.target {
+                        steps.push(Member { step, name, alias: step.alias.as_ref(), more: Vec::new() });
+                    }
+                }
+                PKind::Seq(_) => self.problems.push(not_yet("a sequence inside AND or OR", member.span)),
+                _ => self.problems.push(not_yet("a group member other than a plain event", member.span)),
+            }
+        }
+        vec![Element { kind, members: steps, alias, span }]
+    }
+
+    fn step(&mut self, step: &'e Step, own_alias: Option<&'e Ident>) -> Option<Element<'e>> {
+        let alias = own_alias.or(step.alias.as_ref());
+        match &step.target {
+            StepTarget::Name(name) => {
+                let kind = if step.negated { Kind::Absence } else { Kind::Event };
+                let member = Member { step, name, alias, more: Vec::new() };
+                Some(Element { kind, members: vec![member], alias: None, span: step.span })
+            }
+            StepTarget::Group(group) => {
+                if let Some((_, span)) = step.quantifier {
+                    self.problems.push(not_yet("a quantifier on a group", span));
+                }
+                if step.negated {
+                    let inner = self.list(group);
+                    return match inner.as_slice() {
+                        [only] if only.kind == Kind::Event => Some(Element { kind: Kind::Absence, ..only.clone() }),
+                        _ => {
+                            self.problems.push(not_yet("the absence of a group", step.span));
+                            None
+                        }
+                    };
+                }
+                let mut inner = self.list(group);
+                if inner.len() > 1 {
+                    self.problems.push(not_yet("a sequence inside a group", step.span));
+                }
+                inner.truncate(1);
+                inner.pop().map(|element| Element { alias: element.alias.or(alias), ..element })
+            }
+        }
+    }
+}
+
+/// A step of one type without anything that a group cannot have.
+fn is_event(pattern: &PExpr) -> bool {
+    let PKind::Step(step) = &pattern.kind else { return false };
+    let named = matches!(step.target, StepTarget::Name(_));
+    named && !step.negated && !step.all && step.quantifier.is_none() && step.monotone.is_empty()
+}

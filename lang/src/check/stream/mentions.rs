@@ -1,0 +1,48 @@
+//! Names that an expression mentions, whatever they stand for.
+
+use crate::ast::{Expr, ExprKind, LambdaBody};
+use std::sync::Arc;
+
+/// Adds them. A loop, not a recursion: long chains nest deeply on their left side.
+pub(super) fn names<'e>(expr: &'e Expr, found: &mut Vec<&'e Arc<str>>) {
+    let mut open = vec![expr];
+    while let Some(expr) = open.pop() {
+        match &expr.kind {
+            ExprKind::Name(name) => found.push(name),
+            ExprKind::Unary(_, _, a) | ExprKind::IsNull(_, _, a) | ExprKind::IsOther(_, a) | ExprKind::Member(a, _) => {
+                open.push(a);
+            }
+            ExprKind::Binary(_, _, a, b)
+            | ExprKind::And(_, a, b)
+            | ExprKind::Or(_, a, b)
+            | ExprKind::Coalesce(_, a, b)
+            | ExprKind::In(_, _, a, b)
+            | ExprKind::Range(_, _, a, b)
+            | ExprKind::Index(a, _, b) => open.extend([&**a, &**b]),
+            ExprKind::If(a, b, c) => open.extend([&**a, &**b, &**c]),
+            ExprKind::Slice(a, _, b, c) => {
+                open.push(a);
+                open.extend(b.iter().chain(c).map(|bound| &**bound));
+            }
+            ExprKind::Array(items) => open.extend(items),
+            ExprKind::Map(items) => open.extend(items.iter().map(|(_, item)| item)),
+            ExprKind::Lambda(_, body) => {
+                if let LambdaBody::Expr(body) = &**body {
+                    open.push(body);
+                }
+            }
+            ExprKind::Method(a, _, args) => {
+                open.push(a);
+                open.extend(args.iter().map(|arg| &arg.value));
+            }
+            ExprKind::Call(_, args) => open.extend(args.iter().map(|arg| &arg.value)),
+            ExprKind::Int(_)
+            | ExprKind::Float(_)
+            | ExprKind::Str(_)
+            | ExprKind::Duration(_)
+            | ExprKind::Time(_)
+            | ExprKind::Bool(_)
+            | ExprKind::Null => {}
+        }
+    }
+}
