@@ -142,13 +142,7 @@ impl<'e> Elements<'e> {
         }
     }
 
-    fn group(
-        &mut self,
-        kind: Kind,
-        members: &'e [PExpr],
-        alias: Option<&'e Ident>,
-        span: Span,
-    ) -> Vec<Element<'e>> {
+    fn group(&mut self, kind: Kind, members: &'e [PExpr], alias: Option<&'e Ident>, span: Span) -> Vec<Element<'e>> {
         let mut steps = Vec::new();
         for member in members {
             match &member.kind {

@@ -38,7 +38,13 @@ impl<'s, 'a: 's> Streams<'s, 'a> {
             let mut names: Vec<Arc<str>> = given.collect();
             let alone = inputs.iter().filter(|other| other.source.name == input.source.name).count() == 1;
             names.extend(Some(input.source.name.clone()).filter(|_| alone || names.is_empty()));
-            parts.push(Part { names, prefix: own.name.clone(), node: reading.node, shape: reading.shape, repeats: false });
+            parts.push(Part {
+                names,
+                prefix: own.name.clone(),
+                node: reading.node,
+                shape: reading.shape,
+                repeats: false,
+            });
         }
         let is = |op: &AstOp, name: &str| matches!(op, AstOp::Call(word, _) if &*word.name == name);
         if !ast.ops.iter().any(|op| is(op, "on")) && inputs.iter().all(|input| input.on.is_empty()) {

@@ -140,7 +140,8 @@ impl MatchedScope<'_> {
             if repeats && name.strip_prefix("_count_") == Some(&*prefix) {
                 return typed(Type::Int);
             }
-            let field = name.strip_prefix(&*prefix).and_then(|rest| rest.strip_prefix('_')).filter(|field| !field.is_empty());
+            let field =
+                name.strip_prefix(&*prefix).and_then(|rest| rest.strip_prefix('_')).filter(|field| !field.is_empty());
             if let Some((column, ty)) = field.and_then(|field| self.field(part, &field.into())) {
                 return Some(Typed { expr: self.read(part, Form::Last, column), ty });
             }
@@ -193,7 +194,8 @@ impl MatchedScope<'_> {
                 return Some(Found::Refused);
             }
             (_, Some(_)) => {
-                let problem = Diagnostic::new("E0509", name.span, format!("aggregate {} inside an aggregate", name.name));
+                let problem =
+                    Diagnostic::new("E0509", name.span, format!("aggregate {} inside an aggregate", name.name));
                 expressions.report(problem.help("aggregate in one stream, and aggregate its results in a second one"));
                 return Some(Found::Refused);
             }

@@ -8,8 +8,8 @@
 
 mod aggregate;
 mod chain;
-mod ends;
 mod elements;
+mod ends;
 mod graph;
 mod items;
 mod join;

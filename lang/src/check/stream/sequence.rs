@@ -7,7 +7,9 @@ use super::record::Record;
 use super::shape::Shape;
 use super::sources::join_clocks;
 use super::{Streams, has_arrow};
-use crate::ast::{Arg, Expr as AstExpr, ExprKind, Ident, Op as AstOp, Pattern, Quantifier, Source, StepTarget, Stream as AstStream};
+use crate::ast::{
+    Arg, Expr as AstExpr, ExprKind, Ident, Op as AstOp, Pattern, Quantifier, Source, StepTarget, Stream as AstStream,
+};
 use crate::check::suggestion::did_you_mean;
 use crate::diagnostic::Diagnostic;
 use crate::plan::{ClockTerm, Op, StreamId};
@@ -53,7 +55,8 @@ impl<'s, 'a: 's> Streams<'s, 'a> {
     }
 
     fn named_as_step(&mut self, name: &Ident) {
-        let problem = Diagnostic::new("E0905", name.span, format!("pattern {} as a step is not supported yet", name.name));
+        let problem =
+            Diagnostic::new("E0905", name.span, format!("pattern {} as a step is not supported yet", name.name));
         self.expressions.report(problem.help("write its steps here"));
     }
 
@@ -85,7 +88,8 @@ impl<'s, 'a: 's> Streams<'s, 'a> {
     /// Checks a pattern by itself, whether or not a stream uses it.
     pub(super) fn pattern(&mut self, pattern: &'a Pattern) {
         let given_twice = pattern.within.iter().skip(1).map(|(span, _)| (span, "within"));
-        for (span, word) in given_twice.chain(pattern.partition.iter().skip(1).map(|(span, _)| (span, "partition by"))) {
+        for (span, word) in given_twice.chain(pattern.partition.iter().skip(1).map(|(span, _)| (span, "partition by")))
+        {
             let problem = Diagnostic::new("E0404", *span, format!("{word} is given twice"));
             self.expressions.report(problem.help("leave one of them out"));
         }
@@ -242,13 +246,17 @@ impl<'s, 'a: 's> Streams<'s, 'a> {
 
     /// `.within` and the selection strategies, wherever they stand.
     fn modes(&mut self, ast: &AstStream, pattern: Option<&Pattern>) -> Modes {
-        let mut modes = Modes { within: pattern.and_then(|pattern| pattern.within.first()).map(|(span, _)| *span), ..Modes::default() };
+        let mut modes = Modes {
+            within: pattern.and_then(|pattern| pattern.within.first()).map(|(span, _)| *span),
+            ..Modes::default()
+        };
         for op in &ast.ops {
             let AstOp::Call(word, args) = op else { continue };
             match &*word.name {
                 "within" => {
                     if pattern.is_some_and(|pattern| !pattern.within.is_empty()) {
-                        let problem = Diagnostic::new("E0404", word.span, ".within is given twice: the pattern has one");
+                        let problem =
+                            Diagnostic::new("E0404", word.span, ".within is given twice: the pattern has one");
                         self.expressions.report(problem.help("leave one of them out"));
                     }
                     if let Some(arg) = self.one_argument(word, "d", args) {
@@ -350,7 +358,8 @@ impl<'s, 'a: 's> Streams<'s, 'a> {
             };
             if !BETWEEN.contains(&&*word.name) && super::chain::is_operator(&word.name) {
                 let problem = Diagnostic::new("E0404", word.span, format!(".{} is not allowed here", word.name));
-                self.expressions.report(problem.help("between two arrows may stand where, print, log and partition_by"));
+                self.expressions
+                    .report(problem.help("between two arrows may stand where, print, log and partition_by"));
             }
         }
     }
@@ -362,7 +371,8 @@ impl<'s, 'a: 's> Streams<'s, 'a> {
             let StepTarget::Name(name) = &step.target else { continue };
             let reading = self.reading(name, stream);
             let names: Vec<Arc<str>> = step.alias.iter().map(|alias| alias.name.clone()).collect();
-            let part = Part { names, prefix: name.name.clone(), node: reading.node, shape: reading.shape, repeats: false };
+            let part =
+                Part { names, prefix: name.name.clone(), node: reading.node, shape: reading.shape, repeats: false };
             self.member(&Member { step, name, alias: step.alias.as_ref(), more: Vec::new() }, &part, parts);
         }
     }

@@ -29,7 +29,15 @@ impl Reading {
     pub fn record(&self, more: impl IntoIterator<Item = Arc<str>>) -> Record {
         let mut names: Vec<Arc<str>> = more.into_iter().collect();
         names.extend(self.names.iter().cloned());
-        Record { node: self.node, shape: self.shape.clone(), names, replaced: Vec::new(), windowed: false, event: None, matched: None }
+        Record {
+            node: self.node,
+            shape: self.shape.clone(),
+            names,
+            replaced: Vec::new(),
+            windowed: false,
+            event: None,
+            matched: None,
+        }
     }
 }
 
@@ -168,7 +176,18 @@ impl<'s, 'a: 's> Streams<'s, 'a> {
         }
         let shape = shape.unwrap_or_default();
         let node = self.graph.merge(Op::Merge(branches), nodes, &shape, stream, word);
-        (Record { node, shape, names: Vec::new(), replaced: Vec::new(), windowed: false, event: None, matched: None }, clock)
+        (
+            Record {
+                node,
+                shape,
+                names: Vec::new(),
+                replaced: Vec::new(),
+                windowed: false,
+                event: None,
+                matched: None,
+            },
+            clock,
+        )
     }
 
     /// E0213
@@ -199,7 +218,15 @@ impl<'s, 'a: 's> Streams<'s, 'a> {
         let layout = self.graph.closed(columns);
         let event = format!("Timer_{}", ast.name.name).into();
         let node = self.graph.add(Op::Timer { interval, initial_delay, event }, Vec::new(), layout, stream, word);
-        Record { node, shape: Shape::of(fields), names: Vec::new(), replaced: Vec::new(), windowed: false, event: None, matched: None }
+        Record {
+            node,
+            shape: Shape::of(fields),
+            names: Vec::new(),
+            replaced: Vec::new(),
+            windowed: false,
+            event: None,
+            matched: None,
+        }
     }
 }
 
