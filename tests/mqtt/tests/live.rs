@@ -203,6 +203,7 @@ fn messages_that_cannot_be_used_become_dead_letters_and_hold_nobody_up() {
     let text = std::fs::read_to_string(&dead).expect("dead letters are written");
     let reason = |line: &str| {
         let letter: serde_json::Value = serde_json::from_str(line).expect("a dead letter is JSON");
+        assert_eq!((letter["connector"].as_str(), letter["topic"].as_str()), (Some("mqtt_1"), Some("e2e/input/1")));
         letter["reason"].as_str().expect("a dead letter has a reason").to_owned()
     };
     let reasons: Vec<String> = text.lines().map(reason).collect();
