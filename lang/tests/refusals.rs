@@ -89,6 +89,16 @@ fn what_is_not_supported_yet() {
 }
 
 #[test]
+fn sequences_and_patterns() {
+    check("sequences.vpl");
+}
+
+#[test]
+fn joins() {
+    check("joins.vpl");
+}
+
+#[test]
 fn right_programs() {
     check("right.vpl");
 }

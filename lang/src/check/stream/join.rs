@@ -10,6 +10,7 @@ use crate::ast::{Arg, Ident, Input, JoinKind, Op as AstOp, Stream as AstStream};
 use crate::diagnostic::Diagnostic;
 use crate::plan::{ClockTerm, Op, StreamId};
 use crate::span::Span;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 impl<'s, 'a: 's> Streams<'s, 'a> {
@@ -22,6 +23,7 @@ impl<'s, 'a: 's> Streams<'s, 'a> {
         stream: StreamId,
     ) -> (Record, Vec<ClockTerm>) {
         self.refuse_doubles(inputs);
+        self.refuse_double_inputs(inputs);
         if kind != JoinKind::Inner && inputs.len() > 2 {
             let problem = Diagnostic::new("E0907", word, "outer joins of more than two inputs are not supported yet");
             self.expressions.report(problem.help("join two of them, and the result with the third"));
@@ -70,6 +72,19 @@ impl<'s, 'a: 's> Streams<'s, 'a> {
     }
 }
 
+impl Streams<'_, '_> {
+    /// E0213 for an input that goes by a name that another one has already.
+    fn refuse_double_inputs(&mut self, inputs: &[Input]) {
+        let mut seen: HashSet<&Arc<str>> = HashSet::new();
+        for name in inputs.iter().map(|input| input.name.as_ref().or(input.alias.as_ref()).unwrap_or(&input.source)) {
+            if !seen.insert(&name.name) {
+                let problem = Diagnostic::new("E0213", name.span, format!("{} is used twice", name.name));
+                self.expressions.report(problem.help(format!("give one of them another name: {} as x", name.name)));
+            }
+        }
+    }
+}
+
 impl Chain<'_, '_> {
     /// Does the chain give rows of a join?
     pub(super) fn is_join(&self) -> bool {
@@ -99,9 +114,17 @@ impl Chain<'_, '_> {
     /// The join's own window.
     pub(super) fn join_window(&mut self, word: &Ident, args: &[Arg]) {
         self.joined = true;
-        let bound = self.bind(word, &["d"], 1, args);
-        if let Some(size) = bound.args[0] {
-            self.expressions.positive_duration("window", &size.value);
+        match args {
+            [Arg { name: None, value }] => {
+                self.expressions.positive_duration("window", value);
+            }
+            args => {
+                args.iter().for_each(|arg| {
+                    self.check(&arg.value);
+                });
+                let (what, help) = ("one positive duration", "the first .window is that of the join: .window(1m)");
+                self.expressions.misfit("window", what, help, word.span);
+            }
         }
     }
 }

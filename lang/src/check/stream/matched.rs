@@ -188,8 +188,8 @@ impl MatchedScope<'_> {
         let part = match (parts.as_slice(), self.over) {
             ([], _) if super::aggregate::is_function(&name.name) => return None,
             ([], _) => {
-                let message = format!("{} needs a Kleene step", name.name);
-                let problem = Diagnostic::new("E0401", name.span, message);
+                let message = "an aggregate takes one Kleene alias";
+                let problem = Diagnostic::new("E0406", name.span, message);
                 expressions.report(problem.help("write `all X as b` or `X+ as b`, and aggregate over b"));
                 return Some(Found::Refused);
             }
