@@ -207,7 +207,8 @@ fn promises(plan: &Plan) -> Vec<String> {
                 ));
             }
             Op::Emit => lines.push(format!("{stream} to stdout, unless --output none: once per run")),
-            Op::Alert { .. } => lines.push(format!("{stream} to its webhook: at least once")),
+            Op::Alert { .. } => lines
+                .push(format!("{stream}: counted with --input, where nothing is posted; live runs refuse it still")),
             _ => {}
         }
     }

@@ -4,6 +4,7 @@ use crate::scratch::Scratch;
 use crate::{checkout, rarog, rarog_with};
 use serde_json::Value;
 use std::fs;
+use std::net::TcpListener;
 
 const HOT: &str = "examples/hot.vpl";
 const READINGS: &str = "examples/hot.jsonl";
@@ -151,4 +152,28 @@ fn imports_are_read_beside_the_program() {
     assert_eq!(lines(&finished.stdout).len(), 1);
     let lost = scratch.file("lost.vpl", "import \"event.vpl\"\nstream S = A\n    .emit(v)\n");
     rarog(&["run", &lost, "--input", &input]).exits(1).says(&["E0218", "event.vpl"]);
+}
+
+#[test]
+fn alerts_are_counted_on_a_file_and_refused_live() {
+    let scratch = Scratch::new("alert");
+    let text = "event A:\n    v: int\nstream S = A\n    .from(broker, topic: \"a\")\n    .where(v > 1)\n    .alert(webhook: \"http://localhost/\", message: \"{v}\")\n    .emit(v)\n";
+    let program = scratch.file("alert.vpl", text);
+    let input = scratch.file("in.evt", "A { v: 1 }\nA { v: 2 }\nA { v: 3 }\n");
+    let connector = ["--connector", "broker=mqtt://localhost:1"];
+    let run = |more: &[&str]| rarog(&[&["run", &program][..], &connector[..], more].concat());
+    run(&["--input", &input]).exits(0).says(&["S: 2 alerts, none posted"]);
+    run(&[]).exits(1).says(&["E0900", ".alert", "--input"]);
+}
+
+#[test]
+fn a_live_run_that_cannot_reach_its_broker_in_time_ends_with_code_3() {
+    // A port that was free a moment ago, and that nobody listens on.
+    let port = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port();
+    let scratch = Scratch::new("unreachable");
+    let program =
+        scratch.file("p.vpl", "event A:\n    v: int\nstream S = A\n    .from(broker, topic: \"a\")\n    .emit(v)\n");
+    let connector = format!("broker=mqtt://127.0.0.1:{port}");
+    let finished = rarog(&["run", &program, "--connector", &connector, "--connect-timeout", "300ms"]);
+    finished.exits(3).says(&[&format!("127.0.0.1:{port}")]);
 }
