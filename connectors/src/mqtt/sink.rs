@@ -25,7 +25,7 @@ use super::window::{Outcome, Output, SendError, Ticket, Window};
 /// Requests on their way to the connection; more would only wait there.
 const REQUEST_QUEUE: usize = 64;
 /// QoS 1 publishes in flight, if the broker's Receive Maximum allows as many. More do not raise the rate.
-const IN_FLIGHT: u16 = 4096;
+const IN_FLIGHT: u16 = 1024;
 /// Outcomes reported in one call, at most.
 const OUTCOME_BATCH: usize = 1024;
 
