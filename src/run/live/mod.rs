@@ -33,6 +33,7 @@ use super::{Failure, Pipeline};
 use crate::args::{Output, RunArgs};
 use ends::LiveEnds;
 pub use ends::Terms;
+use pipeline::LivePipeline;
 use rarog_control::engine::{Engine, Epoch, PipelineId, Placement};
 use rarog_lang::plan::Op;
 use std::sync::Arc;
@@ -76,13 +77,22 @@ pub fn run_in(around: &Surroundings, terms: Terms, workers: u16, pipelines: Vec<
     let open = ends.open_pipelines();
     limit_stopping(around, &ends);
     let beats = beats::start(open.iter().map(|pipeline| pipeline.intake()).collect());
-    let mut failures = Vec::new();
-    for (id, pipeline) in ids.iter().zip(&open) {
-        let ended = engine.wait(id);
-        pipeline.close();
-        failures.extend(pipeline.failure());
-        failures.extend(ended.err().map(|error| Failure::failed(format!("{id}: {error}"))));
-    }
+    let failures = thread::scope(|scope| {
+        // Each is closed when it ends: one that has failed is not to hold its connections while others go on.
+        let wait = |(id, pipeline): (&PipelineId, &Arc<LivePipeline>)| {
+            let (id, pipeline, engine) = (id.clone(), pipeline.clone(), &engine);
+            scope.spawn(move || {
+                let ended = engine.wait(&id);
+                pipeline.close();
+                let of_engine = ended.err().map(|error| Failure::failed(format!("{id}: {error}")));
+                pipeline.failure().or(of_engine)
+            })
+        };
+        let waiting: Vec<_> = ids.iter().zip(&open).map(wait).collect();
+        let panicked = || Failure::failed("a thread of the run has failed");
+        let failure = |thread: thread::ScopedJoinHandle<'_, Option<Failure>>| thread.join().unwrap_or_else(|_| Some(panicked()));
+        waiting.into_iter().filter_map(failure).collect::<Vec<_>>()
+    });
     drop(beats);
     let written = around.dead.flush().map_err(Failure::usage);
     if !around.stop.reader_is_gone() {

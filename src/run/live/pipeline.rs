@@ -52,12 +52,18 @@ struct Trouble {
     /// Of the whole run.
     run: Arc<Stop>,
     wakers: Arc<Wakers>,
+    /// Says it at once: the others go on.
+    announce: Option<Talk>,
+    label: String,
 }
 
 impl Trouble {
     /// The pipeline cannot go on.
     fn fail(&self, code: u8, message: String) {
         let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+        if let (None, Some(talk)) = (&*failure, &self.announce) {
+            talk.say(&format!("{}{message}", self.label));
+        }
         failure.get_or_insert(Failure { code, message });
         drop(failure);
         self.give_up();
@@ -96,6 +102,8 @@ impl LivePipeline {
             stop: stop.clone(),
             run: around.stop.clone(),
             wakers: wakers.clone(),
+            announce: terms.several.then(|| around.talk.clone()),
+            label: label.clone(),
         });
         let printer = Arc::new(RunHost::new(plan.clone(), terms.several.then(|| name.into()), None, around.clone()));
         let reports = reports(&progress, &printer, &wakers, (around.dead.clone(), trouble.clone()));

@@ -322,3 +322,43 @@ fn a_run_that_forgets_begins_anew() {
     assert_eq!(observer.count(), 1, "what was kept for the name is gone");
     stop(process);
 }
+
+#[test]
+fn a_run_on_several_threads_acknowledges_and_loses_nothing() {
+    const COUNT: u64 = 20_000;
+    let broker = unhurried();
+    let (observer, path) = (observe(&broker), seed(&broker));
+    let mut process = start(&broker, "killed", &path, &["--workers", "2"]);
+    let load = publish(&broker, COUNT, 20_000.0);
+    observer.wait_for(1000, PATIENCE);
+    process.kill();
+    let process = start(&broker, "run", &path, &["--workers", "2"]);
+    load.join().expect("the load is published");
+    wait_for_distinct(&observer, program::hot(COUNT));
+    observer.settle(Duration::from_millis(300));
+    println!("on two threads, killed once, {COUNT} readings: {:?}", judge(&observer.seen(), COUNT));
+    stop(process);
+    assert_nothing_is_left(&broker, &path);
+}
+
+#[test]
+fn one_of_several_programs_that_fails_leaves_the_others_alone() {
+    let broker = Broker::start();
+    let write = |name: &str| {
+        let text = program::seed("mqtt_1", broker.port(), "e2e/input/1", &format!("e2e/output/{name}"));
+        program::write(broker.directory(), name, &text)
+    };
+    let (a, b) = (write("first"), write("second"));
+    let observer = Observer::subscribe(&broker.uri(), "judge", "e2e/output/second", 1);
+    let mut both = Process::rarog(broker.directory(), "both", &["run", a.to_str().expect("text"), b.to_str().expect("text")]);
+    for name in ["first", "second"] {
+        both.wait_for_stderr(&format!("{name}: 127.0.0.1:{} {CONNECTED}", broker.port()), PATIENCE);
+    }
+    let thief = start(&broker, "thief", &a, &[]);
+    both.wait_for_stderr("first: client id `rarog-first-", PATIENCE);
+    publish(&broker, 100, f64::INFINITY).join().expect("the load is published");
+    observer.wait_for(program::hot(100), PATIENCE);
+    both.signal("TERM");
+    assert_eq!(both.wait(PATIENCE).code(), Some(4), "{}", both.stderr());
+    stop(thief);
+}

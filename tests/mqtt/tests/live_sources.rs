@@ -1,7 +1,7 @@
 //! `rarog run` live on several kinds of sources: who falls silent, timers, files, generators, subscriptions that overlap.
 
 use rarog_mqtt_tests::broker::fresh_directory;
-use rarog_mqtt_tests::{Broker, Observer, Process, Publisher, program};
+use rarog_mqtt_tests::{Broker, Observer, Process, Publisher, Settings, program};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -289,4 +289,21 @@ fn a_program_that_nothing_comes_into_is_refused() {
     let mut process = directory.run("stream S = E\n    .emit(n: 1)\n", &[]);
     assert_eq!(process.wait(PATIENCE).code(), Some(2), "{}", process.stderr());
     assert!(process.stderr().contains("--input"), "{}", process.stderr());
+}
+
+#[test]
+fn a_password_opens_the_broker_and_a_wrong_one_is_named() {
+    let user = ("falcon".to_owned(), "fire".to_owned());
+    let broker = Broker::with(&Settings { user: Some(user), ..Settings::default() });
+    let text = |password: &str| {
+        let text = program::seed("broker", broker.port(), "in", "out");
+        text.replace("mqtt(", &format!("mqtt(username: \"falcon\", password: \"{password}\", client_id: \"mine\", "))
+    };
+    stop(run(&broker, &text("fire"), &[]));
+    assert!(broker.log().contains("as mine-rarog-program-broker-src"), "{}", broker.log());
+    let path = program::write(broker.directory(), "wrong", &text("ice"));
+    let arguments = ["run", path.to_str().expect("text"), "--connect-timeout", "300ms"];
+    let mut process = Process::rarog(broker.directory(), "wrong", &arguments);
+    assert_eq!(process.wait(PATIENCE).code(), Some(3), "{}", process.stderr());
+    assert!(process.stderr().contains("refused the connection"), "{}", process.stderr());
 }
