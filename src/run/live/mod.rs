@@ -90,7 +90,8 @@ pub fn run_in(around: &Surroundings, terms: Terms, workers: u16, pipelines: Vec<
         };
         let waiting: Vec<_> = ids.iter().zip(&open).map(wait).collect();
         let panicked = || Failure::failed("a thread of the run has failed");
-        let failure = |thread: thread::ScopedJoinHandle<'_, Option<Failure>>| thread.join().unwrap_or_else(|_| Some(panicked()));
+        let failure =
+            |thread: thread::ScopedJoinHandle<'_, Option<Failure>>| thread.join().unwrap_or_else(|_| Some(panicked()));
         waiting.into_iter().filter_map(failure).collect::<Vec<_>>()
     });
     drop(beats);

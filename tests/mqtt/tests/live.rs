@@ -350,7 +350,8 @@ fn one_of_several_programs_that_fails_leaves_the_others_alone() {
     };
     let (a, b) = (write("first"), write("second"));
     let observer = Observer::subscribe(&broker.uri(), "judge", "e2e/output/second", 1);
-    let mut both = Process::rarog(broker.directory(), "both", &["run", a.to_str().expect("text"), b.to_str().expect("text")]);
+    let mut both =
+        Process::rarog(broker.directory(), "both", &["run", a.to_str().expect("text"), b.to_str().expect("text")]);
     for name in ["first", "second"] {
         both.wait_for_stderr(&format!("{name}: 127.0.0.1:{} {CONNECTED}", broker.port()), PATIENCE);
     }
