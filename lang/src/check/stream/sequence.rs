@@ -30,6 +30,7 @@ pub(super) struct Modes {
     strict: Option<Span>,
     any: Option<Span>,
     each: Option<Span>,
+    longest: Option<Span>,
     selection: Option<(&'static str, Span)>,
 }
 
@@ -274,8 +275,13 @@ impl<'s, 'a: 's> Streams<'s, 'a> {
                 "skip_till_any" | "stam" => self.select(&mut modes, "skip_till_any", word, args),
                 "each" | "longest" => {
                     self.no_arguments(word, args);
-                    if &*word.name == "each" {
-                        modes.each = Some(word.span);
+                    let (one, other) = match &*word.name {
+                        "each" => (&mut modes.each, modes.longest),
+                        _ => (&mut modes.longest, modes.each),
+                    };
+                    match other {
+                        Some(_) => self.contradiction(word),
+                        None => *one = Some(word.span),
                     }
                 }
                 _ => {}
@@ -297,10 +303,7 @@ impl<'s, 'a: 's> Streams<'s, 'a> {
     fn select(&mut self, modes: &mut Modes, mode: &'static str, word: &Ident, args: &[Arg]) {
         self.no_arguments(word, args);
         match modes.selection {
-            Some((given, _)) if given != mode => {
-                let message = format!(".{} contradicts the selection given before", word.name);
-                self.expressions.report(Diagnostic::new("E0405", word.span, message).help("leave one of them out"));
-            }
+            Some((given, _)) if given != mode => self.contradiction(word),
             _ => modes.selection = Some((mode, word.span)),
         }
         match mode {
@@ -308,6 +311,12 @@ impl<'s, 'a: 's> Streams<'s, 'a> {
             "skip_till_any" => modes.any = Some(word.span),
             _ => {}
         }
+    }
+
+    /// E0405 for what was given otherwise before.
+    fn contradiction(&mut self, word: &Ident) {
+        let message = format!(".{} contradicts the selection given before", word.name);
+        self.expressions.report(Diagnostic::new("E0405", word.span, message).help("leave one of them out"));
     }
 
     /// E0401, E0402, E0405, E0905, W0401

@@ -78,7 +78,12 @@ impl<'s, 'a: 's> Streams<'s, 'a> {
             return Reading { node, shape, names, clock, event: None };
         }
         if matches!(self.expressions.declared().named(&name.name), Some(Named::Stream | Named::Pattern)) {
-            // A stream of a circle, or a pattern in a wrong place: reported, and nothing follows from it.
+            // A stream of a circle (reported), or a pattern in a wrong place: nothing follows from it.
+            if self.expressions.declared().is_pattern(&name.name) {
+                let message = format!("pattern {} is not supported here yet", name.name);
+                let problem = Diagnostic::new("E0905", name.span, message);
+                self.expressions.report(problem.help(format!("make it a stream: stream S = {}", name.name)));
+            }
             let layout = self.graph.open();
             let node = self.graph.add(Op::Emit, Vec::new(), layout, stream, name.span);
             let names = vec![name.name.clone()];
