@@ -1,6 +1,8 @@
 //! Whatever the text: the parser comes back, soon, without a panic, says the same twice, and points into the text.
 
 mod common;
+#[path = "common/grammar.rs"]
+mod grammar;
 #[path = "common/mutate.rs"]
 mod mutate;
 
@@ -53,7 +55,7 @@ proptest! {
     }
 
     #[test]
-    fn any_program_with_mistakes(text in mutate::mutated(common::programs())) {
+    fn any_program_with_mistakes(text in mutate::mutated([common::programs(), grammar::samples()].concat())) {
         check(&text);
     }
 }

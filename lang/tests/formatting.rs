@@ -43,6 +43,12 @@ fn golden_programs_keep_their_meaning() {
 fn programs_have_one_form() {
     let cases = [
         ("", ""),
+        ("fn f():\n  a\n# end", "fn f():\n    a\n# end\n"),
+        ("fn f():\n  a\n  # end", "fn f():\n    a\n    # end\n"),
+        (
+            "for i in 0..2:\n  for j in 0..2:\n    stream S{j}=A\n  .emit()\n  let b = 1",
+            "for i in 0..2:\n    for j in 0..2:\n        stream S{j} = A\n    .emit()\n    let b = 1\n",
+        ),
         ("\n\n# only a comment  \n\n\n", "# only a comment\n"),
         (
             "stream S=E.where(a>1&b)\r\n  .emit( a:a,b :b , )\r\n",
@@ -155,6 +161,13 @@ proptest! {
         let problems = common::problems(&text);
         assert!(problems.is_empty(), "{problems:?} in\n{text}");
         checked(&text);
+    }
+
+    #[test]
+    fn no_program_with_changes_loses_its_meaning(text in mutate::mutated(grammar::samples())) {
+        if parse(&text, 0).1.is_empty() {
+            checked(&text);
+        }
     }
 
     #[test]

@@ -30,6 +30,7 @@ pub(super) fn lay_out(pieces: &[Piece], breaks: &[bool], templates: &[Range<usiz
         next_token: next_tokens(pieces),
         next_template: 0,
         open_templates: Vec::new(),
+        declaration_depth: 0,
     };
     for (at, piece) in pieces.iter().enumerate() {
         if at == 0 {
@@ -75,6 +76,8 @@ struct Layout<'a> {
     next_template: usize,
     /// Ends of the templates around.
     open_templates: Vec<usize>,
+    /// How many templates were around the current declaration when it began.
+    declaration_depth: usize,
 }
 
 impl Layout<'_> {
@@ -95,17 +98,22 @@ impl Layout<'_> {
 
     /// A comment stands like what follows, unless it stood further to the right than that: then like what came before.
     fn comment_indent(&mut self, at: usize) -> usize {
-        match self.next_token[at].map(|next| &self.pieces[next]) {
-            Some(next) if next.column >= self.pieces[at].column => self.indent(next),
-            _ => self.contexts.last().map_or(0, |context| context.base.unwrap_or(context.content)),
-        }
+        let (column, next) = match self.next_token[at].map(|next| &self.pieces[next]) {
+            Some(next) => (next.column, self.indent(next)),
+            None => (0, 0),
+        };
+        let before = self.contexts.last().map_or(0, |context| context.base.unwrap_or(context.content));
+        if column >= self.pieces[at].column { next } else { next.max(before) }
     }
 
     /// The indentation of a line that begins with this token.
     fn indent(&mut self, piece: &Piece) -> usize {
+        let depth = self.template_depth(piece.start);
         let context = self.contexts.last().expect("the outermost context stays");
         match piece.begins {
-            Begins::Declaration => self.template_depth(piece.start) * INDENT_COLUMNS,
+            Begins::Declaration => depth * INDENT_COLUMNS,
+            // It goes on with the last turn of a template that has ended before it, and must not get into that.
+            _ if depth < self.declaration_depth => depth * INDENT_COLUMNS,
             Begins::Item { header } => self.indents[header] + INDENT_COLUMNS,
             Begins::Arm { header } => self.indents[header],
             Begins::Statement => context.content,
@@ -142,6 +150,9 @@ impl Layout<'_> {
         let Form::Token(kind) = piece.form else { return };
         self.indents[piece.token] = self.line_indent;
         self.columns[piece.token] = piece.column;
+        if piece.begins == Begins::Declaration {
+            self.declaration_depth = self.template_depth(piece.start);
+        }
         if matches!(
             piece.begins,
             Begins::Declaration | Begins::Item { .. } | Begins::Arm { .. } | Begins::Statement | Begins::Skipped { .. }

@@ -23,6 +23,11 @@ enum Gap {
     None,
 }
 
+/// Some programs, always the same ones.
+pub fn samples() -> Vec<String> {
+    (1..=64u64).map(|seed| Writer::program(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15))).collect()
+}
+
 impl Writer {
     pub fn program(seed: u64) -> String {
         let mut writer = Writer {
