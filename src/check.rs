@@ -12,20 +12,28 @@ use std::process::ExitCode;
 /// Prints every diagnostic of every program; exit code 1 if there is an error, 2 if a program cannot be read.
 pub fn check(args: &CheckArgs) -> ExitCode {
     let mut code = 0;
+    let (mut errors, mut warnings) = (0, 0);
     for path in &args.programs {
         let Ok(compiled) = program::front_end(path, &args.connectors) else {
             code = exit::USAGE;
             continue;
         };
-        if compiled.diagnostics.iter().any(|d| d.severity == Severity::Error) {
-            code = code.max(exit::FAILED);
-        }
+        let of_program = compiled.diagnostics.iter().filter(|d| d.severity == Severity::Error).count();
+        errors += of_program;
+        warnings += compiled.diagnostics.len() - of_program;
         match args.format {
             DiagnosticFormat::Human => eprint!("{}", render_human(&compiled.diagnostics, &compiled.sources)),
             DiagnosticFormat::Json => stdout::print(&render_json(&compiled.diagnostics, &compiled.sources)),
         }
     }
-    ExitCode::from(code)
+    if args.format == DiagnosticFormat::Human && errors + warnings > 0 {
+        eprintln!("{}, {}", count(errors, "error"), count(warnings, "warning"));
+    }
+    ExitCode::from(if errors > 0 { code.max(exit::FAILED) } else { code })
+}
+
+fn count(number: usize, word: &str) -> String {
+    format!("{number} {word}{}", if number == 1 { "" } else { "s" })
 }
 
 /// Formats programs in place, or says which are not formatted.

@@ -42,6 +42,7 @@ fn diagnostics_for_people_show_the_place() {
     assert_eq!(text.matches("error[E").count(), 10, "{text}");
     assert!(text.contains(" --> examples/mistakes.vpl:14:12\n"), "{text}");
     assert!(text.contains("celsius") && text.contains("^^^^^^^"), "{text}");
+    assert!(text.ends_with("\n10 errors, 2 warnings\n"), "{text}");
 }
 
 #[test]
