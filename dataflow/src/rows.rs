@@ -1,6 +1,6 @@
 //! Row-wise operations on batches: selection, concatenation, and putting parts of a chunk back into order.
 
-use crate::batch::{EventTypes, Rows, phase};
+use crate::batch::{EventTypes, FiredRank, Rows, phase};
 use crate::column::Column;
 use crate::whole::Whole;
 use std::sync::Arc;
@@ -67,7 +67,7 @@ impl Rows {
             .collect();
         let wholes = parts.iter().map(|part| part.whole.as_ref()).collect::<Option<Vec<_>>>();
         let released = concat_all(parts.iter().map(|part| part.released.as_ref()));
-        let rank = concat_all(parts.iter().map(|part| part.rank.as_ref()));
+        let rank = concat_ranks(&parts);
         Some(Rows {
             pos: Arc::new(parts.iter().flat_map(|part| part.pos.iter().copied()).collect()),
             time: Arc::new(parts.iter().flat_map(|part| part.time.iter().copied()).collect()),
@@ -109,4 +109,14 @@ fn take_all<T: Copy>(all: &Option<Arc<Vec<T>>>, rows: &[u32]) -> Option<Arc<Vec<
 fn concat_all<'a, T: Copy + 'a>(parts: impl Iterator<Item = Option<&'a Arc<Vec<T>>>>) -> Option<Arc<Vec<T>>> {
     let parts = parts.collect::<Option<Vec<_>>>()?;
     Some(Arc::new(parts.into_iter().flat_map(|part| part.iter().copied()).collect()))
+}
+
+/// Ranks of all rows; those of parts without ranks, which nothing fired, come first.
+fn concat_ranks(parts: &[Rows]) -> Option<Arc<Vec<FiredRank>>> {
+    parts.iter().find(|part| part.rank.is_some())?;
+    let ranks = parts.iter().flat_map(|part| {
+        let own = part.rank.as_ref();
+        (0..part.len()).map(move |row| own.map_or((0, 0), |rank| rank[row]))
+    });
+    Some(Arc::new(ranks.collect()))
 }

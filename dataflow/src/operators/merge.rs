@@ -21,6 +21,8 @@ pub struct Merge {
     entries: Vec<Entry>,
     /// Ports in the order in which one record's effects reach the merge: by depth, then in the order of the text.
     order: Vec<usize>,
+    /// Does a reader need the records as they came? Then those of closed inputs are made whole, too.
+    whole: bool,
 }
 
 impl Merge {
@@ -46,8 +48,26 @@ impl Merge {
         let inputs = &context.node().inputs;
         let mut order: Vec<usize> = (0..inputs.len()).collect();
         order.sort_by_key(|&port| (depth(context.plan(), inputs[port]), inputs[port]));
-        Merge { entries, order }
+        Merge { entries, order, whole: is_whole(context.plan(), context.node) }
     }
+}
+
+/// Do the records of a node travel whole?
+fn is_whole(plan: &Plan, node: u32) -> bool {
+    let mut open = vec![node];
+    let mut seen = vec![false; plan.nodes.len()];
+    while let Some(node) = open.pop() {
+        let at = &plan.nodes[node as usize];
+        if !plan.layouts[at.layout as usize].open || std::mem::replace(&mut seen[node as usize], true) {
+            continue;
+        }
+        match &at.op {
+            Op::Input(input) if plan.inputs[*input as usize].whole => return true,
+            Op::Process { .. } => return true,
+            _ => open.extend(&at.inputs),
+        }
+    }
+    false
 }
 
 /// Number of streams on the longest way from a source to the output of `node`.
@@ -90,22 +110,19 @@ impl Operator for Merge {
     fn apply(&mut self, chunk: &Arc<Chunk>, mut ports: Vec<Option<Rows>>, context: &Context) -> Option<Rows> {
         let mut parts: Vec<Option<Rows>> = (0..ports.len()).map(|_| None).collect();
         for entry in &mut self.entries {
-            parts[entry.port] = ports[entry.port].take().and_then(|rows| entry.enter(chunk, rows, context));
+            let rows = ports[entry.port].take().map(|rows| match &rows.whole {
+                None if self.whole => {
+                    let whole = Whole::of_columns(&rows, context.input_layout(entry.port));
+                    Rows { whole: Some(whole), ..rows }
+                }
+                _ => rows,
+            });
+            parts[entry.port] = rows.and_then(|rows| entry.enter(chunk, rows, context));
         }
         let mut parts: Vec<Rows> = self.order.iter().filter_map(|&port| parts[port].take()).collect();
         if parts.len() < 2 {
             return parts.pop();
         }
-        if parts.iter().any(|part| part.whole.is_some()) {
-            for (part, layout) in parts.iter_mut().map(|part| (part, context.layout())) {
-                if part.whole.is_none() {
-                    part.whole = Some(Whole::of_columns(part, layout));
-                }
-            }
-        }
-        let rows = Rows::concat(parts)?;
-        let mut order: Vec<u32> = (0..rows.len() as u32).collect();
-        order.sort_by_key(|&row| rows.pos[row as usize]);
-        Some(rows.take(&order))
+        Rows::in_order(parts)
     }
 }
