@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 /// The stack of a thread that nobody gave another one, in bytes.
 const STACK_BYTES: usize = 2 << 20;
 
-/// The longest program, or an eighth of it where the code is not optimised; quadratic time would show in that, too.
-const LONG_BYTES: usize = if cfg!(debug_assertions) { 1 << 17 } else { 1 << 20 };
+/// The longest program, or a sixteenth of it where the code is not optimised; quadratic time would show in that, too.
+const LONG_BYTES: usize = if cfg!(debug_assertions) { 1 << 16 } else { 1 << 20 };
 
 /// Checks what holds for every text.
 fn check(text: &str) {
