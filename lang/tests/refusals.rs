@@ -102,3 +102,8 @@ fn joins() {
 fn right_programs() {
     check("right.vpl");
 }
+
+#[test]
+fn streams() {
+    check("streams.vpl");
+}

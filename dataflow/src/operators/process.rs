@@ -40,7 +40,7 @@ impl Operator for Process {
         for arg in &mut self.args {
             context.limit_hits(chunk, &rows, &arg.limit_hits());
         }
-        let (mut pos, mut time) = (Vec::new(), Vec::new());
+        let (mut pos, mut time, mut from) = (Vec::new(), Vec::new(), Vec::new());
         let mut records: Vec<Map> = Vec::new();
         let mut hits = Vec::new();
         let mut evaluator = Evaluator::new(&self.functions);
@@ -49,6 +49,7 @@ impl Operator for Process {
             for (_, fields) in evaluator.process(self.function, values) {
                 pos.push(rows.pos[row]);
                 time.push(rows.time[row]);
+                from.push(row);
                 records.push(fields);
             }
             if evaluator.limit_hit() {
@@ -70,8 +71,8 @@ impl Operator for Process {
             event: EventTypes::One(self.event.clone()),
             columns,
             whole: Some(Whole::Values(Arc::new(whole))),
-            released: None,
-            rank: None,
+            released: rows.released.map(|all| Arc::new(from.iter().map(|&row| all[row]).collect())),
+            rank: rows.rank.map(|all| Arc::new(from.iter().map(|&row| all[row]).collect())),
         })
     }
 }

@@ -42,6 +42,8 @@ pub(super) struct Partition {
     pub used: bool,
     /// Did it stand behind the window?
     pub behind_window: bool,
+    /// As written: what a function emits has to be asked for its keys again.
+    pub args: Vec<Arg>,
 }
 
 /// A stream on its way into the plan.
@@ -67,7 +69,11 @@ pub(super) struct Chain<'c, 'a> {
     pub clock: Vec<ClockTerm>,
     /// Has the join had its window?
     pub joined: bool,
+    /// Is an operator not understood, so that nothing may be said about what is missing?
+    pub vague: bool,
     given: HashSet<Arc<str>>,
+    /// Index of the operator that is being read.
+    at: usize,
 }
 
 /// Operators of other systems that are known and refused.
@@ -149,7 +155,9 @@ impl<'c, 'a> Chain<'c, 'a> {
             processed: false,
             clock,
             joined: false,
+            vague: ast.ops.iter().any(|op| matches!(op, AstOp::Call(name, _) if !is_known(&name.name))),
             given: HashSet::new(),
+            at: 0,
         }
     }
 
@@ -162,6 +170,7 @@ impl<'c, 'a> Chain<'c, 'a> {
             _ => false,
         });
         for (index, op) in self.ast.ops.iter().enumerate() {
+            self.at = index;
             if sequence && self.belongs_to_sequence(index) {
                 self.once(op);
                 continue;
@@ -191,10 +200,7 @@ impl<'c, 'a> Chain<'c, 'a> {
             let word = self.ast.name.span;
             self.output(Op::Emit, word);
         }
-        if let Some(partition) = self.partition.as_ref().filter(|partition| !partition.used) {
-            let problem = Diagnostic::new("W0503", partition.word, "partition_by has no effect");
-            self.expressions.report(problem.help("it acts on a window, an aggregate or a sequence behind it"));
-        }
+        self.drop_partition();
         self.check_lateness();
     }
 
@@ -209,10 +215,25 @@ impl<'c, 'a> Chain<'c, 'a> {
                 let message = "allowed_lateness on sessions is not supported yet";
                 self.expressions.report(Diagnostic::new("E0906", word, message).help("raise out_of_order instead"));
             }
+            None if self.vague => {}
             _ => {
                 let message = ".allowed_lateness needs a tumbling or sliding time window";
                 self.expressions.report(Diagnostic::new("E0508", word, message).help("add .window(10s)"));
             }
+        }
+    }
+
+    /// Does an operator of this name stand behind the one that is being read?
+    pub(super) fn follows(&self, wanted: &str) -> bool {
+        self.ast.ops[self.at + 1..].iter().any(|op| matches!(op, AstOp::Call(name, _) if &*name.name == wanted))
+    }
+
+    /// W0503, unless something has used the keys.
+    pub(super) fn drop_partition(&mut self) {
+        let Some(partition) = self.partition.take() else { return };
+        if !partition.used && !self.vague {
+            let problem = Diagnostic::new("W0503", partition.word, "partition_by has no effect");
+            self.expressions.report(problem.help("it acts on a window, an aggregate or a sequence behind it"));
         }
     }
 
@@ -235,9 +256,8 @@ impl<'c, 'a> Chain<'c, 'a> {
         if self.stage != Stage::Windowed || between.contains(&&*word.name) || anywhere.contains(&&*word.name) {
             return;
         }
-        let rest = &self.ast.ops[index + 1..];
-        let aggregate = rest.iter().any(|op| matches!(op, AstOp::Call(name, _) if &*name.name == "aggregate"));
-        if aggregate && OPERATORS.contains(&&*word.name) {
+        let elsewhere = OF_SEQUENCES.contains(&&*word.name) || &*word.name == "on";
+        if self.follows("aggregate") && OPERATORS.contains(&&*word.name) && !elsewhere {
             let message = format!(".{} is not allowed here", word.name);
             let help = "between .window and .aggregate may stand where, select, distinct, partition_by, print and log";
             self.expressions.report(Diagnostic::new("E0404", word.span, message).help(help));
@@ -292,7 +312,9 @@ impl<'c, 'a> Chain<'c, 'a> {
     pub(super) fn forget(&mut self) {
         let layout = self.graph.open();
         let node = self.graph.add(Op::Emit, vec![self.record.node], layout, self.stream, self.ast.name.span);
-        self.record = Record { node, shape: Shape::unknown(), windowed: true, matched: None, ..self.record.clone() };
+        let replaced = Vec::new();
+        let matched = None;
+        self.record = Record { node, shape: Shape::unknown(), windowed: true, replaced, matched, ..self.record.clone() };
     }
 
     /// Adds a node behind the last one, with the same records.
@@ -336,6 +358,11 @@ impl<'c, 'a> Chain<'c, 'a> {
     pub(super) fn bind_named<'e>(&mut self, word: &Ident, names: &[&str], args: &'e [Arg]) -> Bound<'e> {
         self.expressions.bind(word, Parameters { names, positional: 0, required: 0, given: 0 }, args)
     }
+}
+
+/// Is it an operator of this language?
+fn is_known(name: &str) -> bool {
+    OPERATORS.contains(&name) || OF_SEQUENCES.contains(&name)
 }
 
 /// The name that an item has if none is given: that of a field.

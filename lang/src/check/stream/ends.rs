@@ -20,11 +20,6 @@ impl Chain<'_, '_> {
             self.expressions.report(problem.help("it stands on an event type: stream S = MyEvent .from(C, …)"));
             return;
         };
-        if !self.subscriptions.is_empty() {
-            let problem = Diagnostic::new("E0404", word.span, ".from is given twice");
-            self.expressions.report(problem.help("make a second stream of the event with the other .from"));
-            return;
-        }
         let Some((connector, mut params)) = self.end_of(word, &FROM, args) else { return };
         let time_field = params.iter().position(|(name, _)| &**name == "timestamp").map(|place| params.remove(place).1);
         let time_field = match time_field {
@@ -108,6 +103,11 @@ impl Chain<'_, '_> {
         if given.iter().any(|(other, _)| *other == name.name) {
             let message = format!("parameter {} is given twice", name.name);
             self.expressions.report(Diagnostic::new("E0217", name.span, message));
+        }
+        if let (true, ExprKind::Name(field)) = (&*name.name == "timestamp", &arg.value.kind)
+            && self.expressions.declared().global(field).is_none()
+        {
+            return Some(Value::Str(field.clone()));
         }
         match &*name.name {
             "qos" => self.expressions.asked("qos", &arg.value, "0, 1 or 2", "1: at least once", |value| match value {

@@ -111,12 +111,24 @@ impl Graph {
         let layout = if shape.open || inputs.iter().any(|input| self.is_open(*input)) {
             self.layout(Layout { columns: Vec::new(), open: true }, Kind::Closed)
         } else {
-            let columns = shape.fields.iter().map(|(name, ty)| column(name.clone(), ty.clone())).collect();
+            let mut columns: Vec<ColumnDef> =
+                shape.fields.iter().map(|(name, ty)| column(name.clone(), ty.clone())).collect();
+            for def in &mut columns {
+                def.keep_null = self.keep_null(&inputs, &def.name);
+            }
             self.layout(Layout { columns, open: false }, Kind::Closed)
         };
         let node = self.add(op, inputs, layout, stream, span);
         self.kinds[layout as usize] = Kind::Merge(node);
         node
+    }
+
+    /// Do all of these records keep the nulls of a field?
+    fn keep_null(&self, nodes: &[NodeId], name: &str) -> bool {
+        nodes.iter().all(|node| {
+            let layout = &self.layouts[self.layout_of(*node) as usize];
+            layout.columns.iter().any(|column| !column.hidden && column.keep_null && *column.name == *name)
+        })
     }
 
     fn is_open(&self, node: NodeId) -> bool {
@@ -147,11 +159,30 @@ impl Graph {
             if !self.is_open(node) || std::mem::replace(&mut seen[node as usize], true) {
                 continue;
             }
-            let node = &self.nodes[node as usize];
-            match node.op {
+            let draft = &self.nodes[node as usize];
+            match draft.op {
                 Op::Input(input) => self.inputs[input as usize].whole = true,
                 Op::Process { .. } => {}
-                _ => nodes.extend(&node.inputs),
+                Op::Merge(_) => {
+                    nodes.extend(&draft.inputs);
+                    self.take_made_fields(node);
+                }
+                _ => nodes.extend(&draft.inputs),
+            }
+        }
+    }
+
+    /// Lets a merge have all fields of those inputs whose records are made here: they come as columns, and not whole.
+    fn take_made_fields(&mut self, merge: NodeId) {
+        let inputs = &self.nodes[merge as usize].inputs;
+        let made: Vec<NodeId> = inputs.iter().copied().filter(|input| !self.is_open(*input)).collect();
+        for &input in &made {
+            let columns = self.layouts[self.layout_of(input) as usize].columns.clone();
+            for ColumnDef { name, ty, .. } in columns.into_iter().filter(|column| !column.hidden) {
+                if let Some(place) = self.column(merge, &name, &ty) {
+                    let (layout, keep_null) = (self.layout_of(merge) as usize, self.keep_null(&made, &name));
+                    self.layouts[layout].columns[place as usize].keep_null = keep_null;
+                }
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Operators that make new records or keys: select, emit, process, partition_by.
 
-use super::chain::{Chain, OpenWindow, Partition, Stage, own_name};
+use super::chain::{Chain, Partition, Stage, own_name};
 use super::graph::column;
 use super::record::RecordScope;
 use super::shape::Shape;
@@ -55,7 +55,7 @@ impl Chain<'_, '_> {
             columns.push(ColumnDef { keep_null, ..column(name.name, typed.ty) });
             exprs.push(typed.expr);
         }
-        self.keep_window_keys(&mut columns, &mut exprs);
+        self.keep_keys(&mut columns, &mut exprs);
         let layout = self.graph.closed(columns);
         let inputs = vec![self.record.node];
         let ty = event.clone().or_else(|| self.record.event.clone());
@@ -63,16 +63,19 @@ impl Chain<'_, '_> {
         self.replace(node, shape, ty);
     }
 
-    /// The keys of a window go along, hidden, to the aggregate that will show them.
-    fn keep_window_keys(&mut self, columns: &mut Vec<ColumnDef>, exprs: &mut Vec<Expr>) {
-        if self.stage != Stage::Windowed {
+    /// Keys go along, hidden, to the window that takes them and to the aggregate that will show them.
+    fn keep_keys(&mut self, columns: &mut Vec<ColumnDef>, exprs: &mut Vec<Expr>) {
+        if !self.follows("window") && !self.follows("aggregate") {
             return;
         }
-        let Some(OpenWindow { keys, .. }) = &mut self.window else { return };
-        for (key, ty) in keys {
+        let windowed = self.stage == Stage::Windowed;
+        let of_window = self.window.as_mut().filter(|_| windowed).map(|window| &mut window.keys);
+        let pending = self.partition.as_mut().filter(|partition| partition.behind_window == windowed);
+        let pending = pending.map(|partition| &mut partition.keys);
+        for (key, ty) in of_window.into_iter().chain(pending).flatten() {
             let place = u32::try_from(columns.len()).unwrap_or(u32::MAX);
             // A hidden column has a name that no program can write.
-            let name = format!("{} ", key.name).into();
+            let name = format!("{} {place}", key.name).into();
             columns.push(ColumnDef { hidden: true, ..column(name, ty.clone()) });
             exprs.push(std::mem::replace(&mut key.value, Expr::Column(place)));
         }
@@ -83,17 +86,22 @@ impl Chain<'_, '_> {
     }
 
     pub(super) fn emit(&mut self, word: &Ident, ty: Option<&Ident>, args: &[Arg]) {
-        let items: Vec<Arg> = args.iter().filter(|arg| !self.is_context(arg)).cloned().collect();
+        let (hints, items): (Vec<Arg>, Vec<Arg>) = args.iter().cloned().partition(|arg| self.is_hint(arg));
+        for hint in &hints {
+            self.context_name(&hint.value);
+        }
         let event = ty.map_or(&self.ast.name.name, |ty| &ty.name).clone();
         self.project(word, &items, Some(event));
         self.has_output = true;
         self.pass(Op::Emit, word.span);
     }
 
-    /// `emit(context: c)` with a declared context is a hint.
-    fn is_context(&self, arg: &Arg) -> bool {
-        let named = arg.name.as_ref().is_some_and(|name| &*name.name == "context");
-        named && matches!(&arg.value.kind, ExprKind::Name(name) if self.expressions.declared().is_context(name))
+    /// Is this the scheduling hint `context: c`, and no item? A known field of that name is an item.
+    fn is_hint(&self, arg: &Arg) -> bool {
+        let ExprKind::Name(value) = &arg.value.kind else { return false };
+        let is_field = self.record.shape.fields.contains_key(value) || self.expressions.declared().global(value).is_some();
+        let known = self.expressions.declared().is_context(value) || !is_field;
+        arg.name.as_ref().is_some_and(|name| &*name.name == "context") && known
     }
 
     pub(super) fn process(&mut self, word: &Ident, args: &[Arg]) {
@@ -103,11 +111,19 @@ impl Chain<'_, '_> {
             let mut scope = RecordScope { graph: self.graph, record: &self.record };
             self.expressions.process_call(&arg.value, &mut scope)
         });
-        let (function, args) = call.unwrap_or_default();
+        let (function, args) = call.clone().unwrap_or_default();
         let layout = self.graph.open();
         let node =
             self.graph.add(Op::Process { function, args }, vec![self.record.node], layout, self.stream, word.span);
         self.replace(node, Shape::unknown(), Some(self.ast.name.name.clone()));
+        if call.is_none() {
+            self.forget();
+        }
+        // Keys are those of the records that were emitted.
+        if let Some(mut partition) = self.partition.take() {
+            partition.keys = self.keys(&partition.args);
+            self.partition = Some(partition);
+        }
     }
 
     pub(super) fn partition_by(&mut self, word: &Ident, args: &[Arg]) {
@@ -115,18 +131,20 @@ impl Chain<'_, '_> {
             let problem = Diagnostic::new("E0303", word.span, "partition_by takes at least 1 argument, found 0");
             self.expressions.report(problem.help("say by which field: .partition_by(sensor_id)"));
         }
+        self.drop_partition();
+        let keys = self.keys(args);
+        let behind_window = self.stage == Stage::Windowed;
+        self.partition =
+            Some(Partition { keys, word: word.span, used: args.is_empty(), behind_window, args: args.to_vec() });
+    }
+
+    fn keys(&mut self, args: &[Arg]) -> Vec<(Key, Type)> {
         let mut keys: Vec<(Key, Type)> = Vec::new();
         for Item { name, arg } in self.named_items(args, |_| None) {
             let typed = self.check(&arg.value);
             let ty = super::aggregate::key_type(&typed.ty);
             keys.push((Key { name: name.name, value: typed.expr }, ty));
         }
-        let behind_window = self.stage == Stage::Windowed;
-        self.partition =
-            Some(Partition { keys, word: word.span, used: self.stage == Stage::Aggregated, behind_window });
-        if self.stage == Stage::Aggregated {
-            let problem = Diagnostic::new("W0503", word.span, "partition_by has no effect");
-            self.expressions.report(problem.help("it acts on a window, an aggregate or a sequence behind it"));
-        }
+        keys
     }
 }

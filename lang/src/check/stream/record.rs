@@ -83,7 +83,8 @@ impl Scope for RecordScope<'_> {
         if let Some(bound) = window_bound(&name.name).filter(|_| self.record.windowed) {
             return Found::Value(bound);
         }
-        if self.record.replaced.contains(&name.name) && !self.record.shape.open {
+        let hides_global = expressions.declared().global(&name.name).is_some();
+        if self.record.replaced.contains(&name.name) && !hides_global {
             let message = format!("{} is not visible here: the record was replaced before", name.name);
             let help = format!("take what you need of it along: .select(x: {}.x)", name.name);
             expressions.report(Diagnostic::new("E0214", name.span, message).help(help));

@@ -42,7 +42,8 @@ pub(super) fn of_pattern<'s>(pattern: &'s PExpr, names: &mut Vec<&'s Arc<str>>) 
     }
 }
 
-/// Streams in an order in which each comes behind those that it reads, otherwise in the order of the text; and the circles.
+/// Streams in an order in which each comes behind those that it reads, those with an equally long way from their sources in
+/// the order of the text; and the circles.
 pub(super) struct Order {
     pub streams: Vec<usize>,
     /// Each as the streams of one circle, beginning with the one that was declared first.
@@ -59,16 +60,21 @@ pub(super) fn order(uses: &[Vec<usize>]) -> Order {
             open[reader] += 1;
         }
     }
+    // By the longest way from a source, then as in the text: what one record causes goes breadth first.
     let mut ready: BTreeSet<usize> = (0..uses.len()).filter(|stream| open[*stream] == 0).collect();
     let mut streams = Vec::with_capacity(uses.len());
-    while let Some(stream) = ready.pop_first() {
-        streams.push(stream);
-        for &reader in &readers[stream] {
-            open[reader] -= 1;
-            if open[reader] == 0 {
-                ready.insert(reader);
+    while !ready.is_empty() {
+        let mut next = BTreeSet::new();
+        for stream in std::mem::take(&mut ready) {
+            streams.push(stream);
+            for &reader in &readers[stream] {
+                open[reader] -= 1;
+                if open[reader] == 0 {
+                    next.insert(reader);
+                }
             }
         }
+        ready = next;
     }
     let left: BTreeSet<usize> = (0..uses.len()).filter(|stream| open[*stream] > 0).collect();
     let circles = circles(uses, &left);
@@ -109,8 +115,13 @@ mod tests {
     #[test]
     fn readers_come_behind_what_they_read() {
         let order = order(&[vec![2], vec![], vec![1], vec![]]);
-        assert_eq!(order.streams, [1, 2, 0, 3]);
+        assert_eq!(order.streams, [1, 3, 2, 0]);
         assert!(order.circles.is_empty());
+    }
+
+    #[test]
+    fn streams_of_one_depth_are_in_the_order_of_the_text() {
+        assert_eq!(super::order(&[vec![4], vec![2], vec![], vec![], vec![]]).streams, [2, 3, 4, 0, 1]);
     }
 
     #[test]

@@ -25,7 +25,7 @@ impl Chain<'_, '_> {
     }
 
     pub(super) fn having(&mut self, word: &Ident, args: &[Arg]) {
-        if self.stage != Stage::Aggregated {
+        if self.stage != Stage::Aggregated && !self.vague {
             let problem = Diagnostic::new("E0506", word.span, ".having needs an .aggregate before it");
             self.expressions.report(problem.help("use .where for a condition on records"));
         }
@@ -153,14 +153,20 @@ impl Chain<'_, '_> {
 
     pub(super) fn context(&mut self, word: &Ident, args: &[Arg]) {
         let bound = self.bind(word, &["context"], 1, args);
-        let Some(arg) = bound.args[0] else { return };
-        let ExprKind::Name(name) = &arg.value.kind else {
-            self.expressions.misfit("context", "the name of a context", "declare it: context c", arg.value.span);
+        if let Some(arg) = bound.args[0] {
+            self.context_name(&arg.value);
+        }
+    }
+
+    /// E0212
+    pub(super) fn context_name(&mut self, context: &AstExpr) {
+        let ExprKind::Name(name) = &context.kind else {
+            self.expressions.misfit("context", "the name of a context", "declare it: context c", context.span);
             return;
         };
         if !self.expressions.declared().is_context(name) {
             let known: Vec<Arc<str>> = self.expressions.declared().names_of_contexts();
-            let problem = Diagnostic::new("E0212", arg.value.span, format!("unknown context {name}"));
+            let problem = Diagnostic::new("E0212", context.span, format!("unknown context {name}"));
             let declare = || format!("declare it: context {name}");
             self.expressions
                 .report(problem.help(did_you_mean(name, known.iter().map(|name| &**name)).unwrap_or_else(declare)));

@@ -160,7 +160,7 @@ impl<'s, 'a: 's> Streams<'s, 'a> {
         let mut nodes: Vec<NodeId> = Vec::new();
         let mut branches = Vec::new();
         let mut shape: Option<Shape> = None;
-        let mut clock = Vec::new();
+        let (mut clock, mut names) = (Vec::new(), Vec::new());
         for input in inputs {
             for (word, _) in &input.on {
                 let problem = Diagnostic::new("E0507", *word, ".on belongs to a join");
@@ -169,6 +169,7 @@ impl<'s, 'a: 's> Streams<'s, 'a> {
             let reading = self.reading(&input.source, stream);
             let own = input.name.iter().chain(&input.alias).map(|name| name.name.clone());
             let record = reading.record(own);
+            names.extend(record.names.iter().cloned());
             let condition = conditions(&mut self.expressions, &mut self.graph, &record, &input.conditions);
             let port = nodes.iter().position(|node| *node == reading.node).unwrap_or_else(|| {
                 nodes.push(reading.node);
@@ -185,7 +186,7 @@ impl<'s, 'a: 's> Streams<'s, 'a> {
             Record {
                 node,
                 shape,
-                names: Vec::new(),
+                names,
                 replaced: Vec::new(),
                 windowed: false,
                 event: None,
@@ -215,7 +216,7 @@ impl<'s, 'a: 's> Streams<'s, 'a> {
         let interval = bound.args[0].and_then(|arg| self.expressions.positive_duration("timer", &arg.value));
         let interval = interval.unwrap_or(1);
         let initial_delay = match bound.args[1] {
-            Some(arg) => self.expressions.duration_or_zero("initial_delay", &arg.value).unwrap_or(0),
+            Some(arg) => self.expressions.positive_duration("initial_delay", &arg.value).unwrap_or(interval),
             None => interval,
         };
         let fields: [(Arc<str>, Type); 2] = [("timestamp".into(), Type::Int), ("tick".into(), Type::Int)];

@@ -198,13 +198,13 @@ impl Chain<'_, '_> {
             return;
         }
         let windowed = self.stage == Stage::Windowed;
-        if !windowed {
+        if !windowed && !self.vague {
             let problem = Diagnostic::new("W0501", word.span, "aggregate without window: a running result per record");
             self.expressions.report(problem.help("put .window(…) before it for one result per window"));
         }
         let keys = self.aggregate_keys();
         let items = self.named_items(args, counted);
-        let mut scope = AggregateScope::new(self.graph, &self.record, &keys, windowed);
+        let mut scope = AggregateScope::new(self.graph, &self.record, &keys, windowed || self.vague);
         let mut shape = Shape::default();
         let mut columns: Vec<(ColumnDef, Expr)> = Vec::new();
         for (place, (key, ty)) in (0..).zip(&keys) {
@@ -247,7 +247,7 @@ impl Chain<'_, '_> {
         let layout = self.graph.closed(columns);
         let own_keys = self.partition.as_ref().is_some_and(|partition| partition.behind_window);
         let op = match &self.window {
-            Some(window) if window.node == self.record.node && !own_keys => {
+            Some(window) if window.node == self.record.node && !own_keys && !reads_window(&aggregate) => {
                 let node = &mut self.graph.nodes[window.node as usize];
                 if let Op::Window { aggregate: fused, .. } = &mut node.op {
                     *fused = Some(aggregate);
@@ -260,6 +260,19 @@ impl Chain<'_, '_> {
         };
         self.record.node = self.graph.add(op, vec![self.record.node], layout, self.stream, word.span);
     }
+}
+
+/// Does an argument read the window's bounds? Only records that a window has released have them.
+fn reads_window(aggregate: &Aggregate) -> bool {
+    let found = std::cell::Cell::new(false);
+    let note = |expr: &Expr| {
+        found.set(found.get() || matches!(expr, Expr::WindowStart | Expr::WindowEnd));
+        None
+    };
+    for argument in aggregate.calls.iter().filter_map(|call| call.argument.as_ref()) {
+        argument.map(&note);
+    }
+    found.get()
 }
 
 /// `count()` is named count.
