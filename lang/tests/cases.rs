@@ -8,8 +8,9 @@ use std::path::Path;
 fn errors(text: &str) -> Vec<(String, usize)> {
     let compiled = compile(text, &Options::default());
     let error = compiled.diagnostics.iter().filter(|problem| problem.severity == Severity::Error);
-    let mut found: Vec<(String, usize)> =
-        error.map(|p| (p.code.to_string(), compiled.sources[p.span.file as usize].position(p.span.start).line)).collect();
+    let mut found: Vec<(String, usize)> = error
+        .map(|p| (p.code.to_string(), compiled.sources[p.span.file as usize].position(p.span.start).line))
+        .collect();
     found.sort();
     found
 }

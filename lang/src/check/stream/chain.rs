@@ -314,7 +314,8 @@ impl<'c, 'a> Chain<'c, 'a> {
         let node = self.graph.add(Op::Emit, vec![self.record.node], layout, self.stream, self.ast.name.span);
         let replaced = Vec::new();
         let matched = None;
-        self.record = Record { node, shape: Shape::unknown(), windowed: true, replaced, matched, ..self.record.clone() };
+        self.record =
+            Record { node, shape: Shape::unknown(), windowed: true, replaced, matched, ..self.record.clone() };
     }
 
     /// Adds a node behind the last one, with the same records.

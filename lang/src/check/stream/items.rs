@@ -99,7 +99,8 @@ impl Chain<'_, '_> {
     /// Is this the scheduling hint `context: c`, and no item? A known field of that name is an item.
     fn is_hint(&self, arg: &Arg) -> bool {
         let ExprKind::Name(value) = &arg.value.kind else { return false };
-        let is_field = self.record.shape.fields.contains_key(value) || self.expressions.declared().global(value).is_some();
+        let is_field =
+            self.record.shape.fields.contains_key(value) || self.expressions.declared().global(value).is_some();
         let known = self.expressions.declared().is_context(value) || !is_field;
         arg.name.as_ref().is_some_and(|name| &*name.name == "context") && known
     }

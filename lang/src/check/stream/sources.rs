@@ -182,18 +182,7 @@ impl<'s, 'a: 's> Streams<'s, 'a> {
         }
         let shape = shape.unwrap_or_default();
         let node = self.graph.merge(Op::Merge(branches), nodes, &shape, stream, word);
-        (
-            Record {
-                node,
-                shape,
-                names,
-                replaced: Vec::new(),
-                windowed: false,
-                event: None,
-                matched: None,
-            },
-            clock,
-        )
+        (Record { node, shape, names, replaced: Vec::new(), windowed: false, event: None, matched: None }, clock)
     }
 
     /// E0213
