@@ -3,7 +3,7 @@
 use super::key::{KeyTable, Keys};
 use super::result::{Calls, Group, Groups, Results};
 use super::window_rows::{Held, Releases};
-use super::{Context, Operator};
+use super::{Context, MAX_KEYS, Operator};
 use crate::batch::{Chunk, Released, Rows};
 use rarog_lang::plan::{Aggregate, Key};
 use std::collections::VecDeque;
@@ -58,7 +58,7 @@ impl CountWindow {
 
     fn content(&mut self, columns: &super::key::KeyColumns, row: usize) -> usize {
         let (slot, new) = self.table.slot(columns, row);
-        if new {
+        if new && slot == self.contents.len() {
             self.contents.push(Content::default());
         }
         slot
@@ -75,6 +75,11 @@ impl CountWindow {
         let content = &mut self.contents[slot];
         for _ in 0..self.slide / self.pane {
             content.panes.pop_front();
+        }
+        // Nothing is left of the key: its next record begins anew.
+        if content.panes.is_empty() {
+            self.contents[slot] = Content::default();
+            self.table.remove(slot);
         }
     }
 }
@@ -154,6 +159,9 @@ impl Operator for CountWindow {
                 }
             }
             self.forget(slot);
+        }
+        if self.table.len() > MAX_KEYS {
+            context.too_many_keys(".window of a number of records", "give it a key with fewer values");
         }
         match (&mut self.calls, results) {
             (Some(calls), Some(results)) => results.rows(calls, chunk, context),
