@@ -169,7 +169,9 @@ fn state(plan: &Plan, node: &Node) -> Option<String> {
             };
             let until = match bounds {
                 Window::Time { .. } | Window::Session { .. } => "freed when the watermark closes the window",
-                Window::Count { size, slide } if size == slide => "freed when it is full; at most 1000000 keys (max_keys)",
+                Window::Count { size, slide } if size == slide => {
+                    "freed when it is full; at most 1000000 keys (max_keys)"
+                }
                 Window::Count { .. } => "kept for every key that was ever seen, at most 1000000 (max_keys)",
             };
             format!(".window({}) {}: {content}; {until}", window(bounds), per(key, &names))
