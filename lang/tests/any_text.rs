@@ -164,7 +164,7 @@ fn the_longest_text_of_anything() {
             let (program, diagnostics) = parse(&text, 0);
             drop(program);
             let took = start.elapsed();
-            assert!(took < Duration::from_secs(10), "{head}{unit}{unit}… took {took:?}");
+            assert!(took < Duration::from_secs(60), "{head}{unit}{unit}… took {took:?}");
             assert!(diagnostics.iter().all(|diagnostic| diagnostic.span.end as usize <= text.len()), "{head}{unit}");
         }
     };

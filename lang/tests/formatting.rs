@@ -135,7 +135,7 @@ fn long_programs_take_linear_time() {
         let text = format!("{head}{}{tail}", unit.repeat((1 << 17) / unit.len()));
         let start = std::time::Instant::now();
         assert!(format(&text).is_ok_and(|formatted| formatted.len() >= text.len()), "{unit}");
-        assert!(start.elapsed().as_secs() < 10, "{unit} took {:?}", start.elapsed());
+        assert!(start.elapsed().as_secs() < 60, "{unit} took {:?}", start.elapsed());
     }
 }
 
