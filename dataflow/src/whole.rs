@@ -44,7 +44,7 @@ pub struct RawRow {
 }
 
 /// The key that gave the type, as [`RawRow::type_key`] says.
-fn type_key(code: u8) -> Option<&'static str> {
+pub(crate) fn type_key(code: u8) -> Option<&'static str> {
     match code {
         1 => Some("event_type"),
         2 => Some("type"),

@@ -13,6 +13,7 @@
 mod build;
 mod dead;
 mod decoder;
+mod entries;
 mod evt;
 mod gather;
 mod lines;
@@ -29,10 +30,12 @@ mod token;
 mod value;
 
 pub use decoder::Decoder;
+pub(crate) use entries::{Entries, entries};
 pub use evt::batch_offset_behind;
 pub use messages::{Messages, topic_type};
 pub use relay::{Baton, Relay};
-pub(crate) use value::read_object;
+pub(crate) use token::{Kind, Token};
+pub(crate) use value::{read, read_object};
 
 /// Longest line or message, without its line end.
 pub const MESSAGE_BYTES: usize = 1024 * 1024;

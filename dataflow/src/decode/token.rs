@@ -9,7 +9,7 @@ use super::string::string;
 
 /// What a token is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// `null`, and numbers beyond every float.
     Null,
     False,
@@ -26,7 +26,7 @@ pub(super) enum Kind {
 
 /// A value: a number's bits, or the span of a text (without quotes) or of a nested value.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Token {
+pub(crate) struct Token {
     bits: u64,
     pub kind: Kind,
 }

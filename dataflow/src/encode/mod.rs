@@ -3,6 +3,8 @@
 //! Shown are the fields of a record: all of a whole record in order, else the columns that are not hidden, nulls left
 //! out unless the item keeps them. Invariant: the keys of an object are unique.
 
+mod raw;
+
 use crate::batch::Rows;
 use crate::column::Column;
 use rarog_lang::eval::text::{
@@ -10,6 +12,7 @@ use rarog_lang::eval::text::{
 };
 use rarog_lang::plan::Layout;
 use rarog_lang::value::{Map, Value};
+use raw::RawFields;
 use std::sync::Arc;
 
 /// Writes the records of one layout.
@@ -66,10 +69,15 @@ impl Encoder {
     /// Appends the flat object of sinks: `{"event_type":…,"timestamp":…,fields…}`. Fields of these names take the
     /// envelope's place.
     pub fn flat(&self, out: &mut Vec<u8>, rows: &Rows, row: usize) {
-        let whole = whole(rows, row);
-        let taken = match &whole {
-            Some(map) => Taken { event_type: map.contains_key("event_type"), timestamp: map.contains_key("timestamp") },
-            None => self.taken(rows, row),
+        let record = Record::of(rows, row);
+        let taken = match &record {
+            Record::Raw(fields) => {
+                Taken { event_type: fields.contains("event_type"), timestamp: fields.contains("timestamp") }
+            }
+            Record::Map(map) => {
+                Taken { event_type: map.contains_key("event_type"), timestamp: map.contains_key("timestamp") }
+            }
+            Record::Columns => self.taken(rows, row),
         };
         let mut separator = b'{';
         if !taken.event_type {
@@ -83,17 +91,23 @@ impl Encoder {
             time(out, rows.time[row]);
             separator = b',';
         }
-        match &whole {
-            Some(map) => entries(out, map, separator),
-            None => self.columns(out, rows, row, separator),
-        }
+        self.fields(out, &record, rows, row, separator);
     }
 
     /// Appends the fields alone: `{…}`.
     pub fn record(&self, out: &mut Vec<u8>, rows: &Rows, row: usize) {
-        match whole(rows, row) {
-            Some(map) => entries(out, &map, b'{'),
-            None => self.columns(out, rows, row, b'{'),
+        self.fields(out, &Record::of(rows, row), rows, row, b'{');
+    }
+
+    /// The fields behind a separator, and the closing bracket.
+    fn fields(&self, out: &mut Vec<u8>, record: &Record<'_>, rows: &Rows, row: usize, separator: u8) {
+        match record {
+            Record::Raw(fields) => {
+                let separator = fields.write(out, separator);
+                close(out, separator);
+            }
+            Record::Map(map) => entries(out, map, separator),
+            Record::Columns => self.columns(out, rows, row, separator),
         }
     }
 
@@ -129,11 +143,26 @@ impl Encoder {
     }
 }
 
-/// The record as a map, if the rows have it whole.
-fn whole(rows: &Rows, row: usize) -> Option<Arc<Map>> {
-    match rows.whole.as_ref()?.get(row) {
-        Value::Map(map) => Some(map),
-        _ => None,
+/// Where the fields of a row are.
+enum Record<'r> {
+    /// In the text of a whole record.
+    Raw(RawFields<'r>),
+    /// In a whole record.
+    Map(Arc<Map>),
+    /// In the columns.
+    Columns,
+}
+
+impl Record<'_> {
+    fn of(rows: &Rows, row: usize) -> Record<'_> {
+        let Some(whole) = &rows.whole else { return Record::Columns };
+        if let Some(fields) = RawFields::of(whole, row) {
+            return Record::Raw(fields);
+        }
+        match whole.get(row) {
+            Value::Map(map) => Record::Map(map),
+            _ => Record::Columns,
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use super::*;
 use crate::batch::EventTypes;
 use crate::column::from_values;
-use crate::whole::Whole;
+use crate::whole::{RawRow, Whole};
 use rarog_lang::plan::ColumnDef;
 use rarog_lang::value::Type;
 
@@ -32,10 +32,14 @@ fn rows(columns: Vec<(&str, bool, bool, Value)>) -> (Rows, Layout) {
 }
 
 fn forms(rows: &Rows, layout: &Layout) -> [String; 3] {
+    forms_of(rows, layout, 0)
+}
+
+fn forms_of(rows: &Rows, layout: &Layout, row: usize) -> [String; 3] {
     let (mut line, mut flat) = (Vec::new(), Vec::new());
-    encode_jsonl(&mut line, rows, layout, 0);
-    encode_flat(&mut flat, rows, layout, 0);
-    [line, flat, record_json(rows, layout, 0)].map(|bytes| String::from_utf8(bytes).unwrap())
+    encode_jsonl(&mut line, rows, layout, row);
+    encode_flat(&mut flat, rows, layout, row);
+    [line, flat, record_json(rows, layout, row)].map(|bytes| String::from_utf8(bytes).unwrap())
 }
 
 #[test]
@@ -95,4 +99,53 @@ fn whole_records_show_all_their_fields() {
     let [_, flat, record] = forms(&rows, &layout);
     assert_eq!(record, r#"{"a":1,"n":null,"timestamp":"x"}"#);
     assert_eq!(flat, r#"{"event_type":"S","a":1,"n":null,"timestamp":"x"}"#);
+}
+
+#[test]
+fn raw_records_are_written_as_their_values_are() {
+    let objects = [
+        r#"{"type":"A","t":60,"z":{"k": [1.50, 1e3, "\u00e9"]},"s":"a\tb","n":null,"b":true,"i":12345678901234567890}"#,
+        r#"{"t":61.5,"at":1705312859500,"d":"5000ms","type":1,"k":3.0,"more":"plain é"}"#,
+        r#" { "at" : "2024-01-15T12:00:59.5+02:00" , "t" : null , "xs":[1, 2.0], "k" : -0 } "#,
+        r#"{"t":1,"t":2}"#,
+        r#"{"\u0074":1,"x":2}"#,
+        r#"{"":1,"timestamp":5,"event_type":"x"}"#,
+        "{}",
+        r#"{"type":"A"}"#,
+        r#"{"x":1e999,"k":5,"d":null}"#,
+    ];
+    let declared = [
+        ("t", Type::Float),
+        ("at", Type::Time),
+        ("d", Type::Duration),
+        ("k", Type::Int),
+        ("xs", Type::Array(Type::Float.into())),
+        ("s", Type::Str),
+    ];
+    let declared = declared.map(|(name, ty)| (Arc::from(name), ty)).to_vec();
+    let layout = Layout::default();
+    for type_key in [0, 2] {
+        let mut start = 0;
+        let rows_of = |object: &&str| {
+            let row = RawRow { start, len: object.len() as u32, input: 0, type_key };
+            start += row.len;
+            row
+        };
+        let raw_rows: Vec<RawRow> = objects.iter().map(rows_of).collect();
+        let count = raw_rows.len();
+        let whole = Whole::Raw {
+            text: objects.concat().into(),
+            rows: Arc::new(raw_rows),
+            declared: Arc::new(vec![Some(declared.clone())]),
+        };
+        let values = Whole::Values(Arc::new((0..count).map(|row| whole.get(row)).collect()));
+        let (mut rows, _) = rows(vec![]);
+        rows.pos = Arc::new(vec![1; count]);
+        rows.time = Arc::new(vec![0; count]);
+        rows.whole = Some(whole);
+        let materialised = Rows { whole: Some(values), ..rows.clone() };
+        for row in 0..count {
+            assert_eq!(forms_of(&rows, &layout, row), forms_of(&materialised, &layout, row));
+        }
+    }
 }

@@ -41,8 +41,21 @@ fn quoted<S: TextSink>(out: &mut S, write: impl FnOnce(&mut S)) {
     out.push_str("\"");
 }
 
+/// Is there nothing to escape? Looks at sixteen bytes at once.
+fn is_plain(text: &[u8]) -> bool {
+    let plain = |byte: u8| (byte >= 0x20) & (byte != b'"') & (byte != b'\\');
+    let (blocks, rest) = text.as_chunks::<16>();
+    blocks.iter().all(|block| block.iter().fold(true, |all, byte| all & plain(*byte))) && rest.iter().all(|byte| plain(*byte))
+}
+
 /// Appends a JSON string with its quotes.
 pub fn write_json_string(out: &mut impl TextSink, text: &str) {
+    if is_plain(text.as_bytes()) {
+        out.push_str("\"");
+        out.push_str(text);
+        out.push_str("\"");
+        return;
+    }
     out.push_str("\"");
     let mut written = 0;
     // What is escaped is ASCII, so every cut is between characters.

@@ -10,6 +10,11 @@ const NS_PER_SECOND: i64 = 1_000_000_000;
 pub trait TextSink {
     /// Appends.
     fn push_str(&mut self, text: &str);
+
+    /// Appends bytes that are ASCII.
+    fn push_ascii(&mut self, bytes: &[u8]) {
+        self.push_str(ascii(bytes));
+    }
 }
 
 impl TextSink for String {
@@ -21,6 +26,10 @@ impl TextSink for String {
 impl TextSink for Vec<u8> {
     fn push_str(&mut self, text: &str) {
         self.extend_from_slice(text.as_bytes());
+    }
+
+    fn push_ascii(&mut self, bytes: &[u8]) {
+        self.extend_from_slice(bytes);
     }
 }
 
@@ -77,7 +86,7 @@ fn write_digits(out: &mut impl TextSink, negative: bool, mut number: u64, least:
         at -= 1;
         digits[at] = b'-';
     }
-    out.push_str(ascii(&digits[at..]));
+    out.push_ascii(&digits[at..]);
 }
 
 fn ascii(bytes: &[u8]) -> &str {
@@ -154,32 +163,40 @@ impl fmt::Write for FloatText {
 
 /// RFC 3339 in UTC with 0, 3, 6 or 9 fraction digits.
 pub fn write_time(out: &mut impl TextSink, ns: i64) {
-    let (seconds, fraction) = (ns.div_euclid(NS_PER_SECOND), ns.rem_euclid(NS_PER_SECOND));
-    let (days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
+    let (seconds, fraction) = (ns.div_euclid(NS_PER_SECOND), ns.rem_euclid(NS_PER_SECOND) as u32);
+    let (days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400) as u32);
     let (year, month, day) = civil(days);
-    let mut text = *b"0000-00-00T00:00:00.000000000";
-    for (end, number) in
-        [(4, year), (7, month), (10, day), (13, second / 3600), (16, second / 60 % 60), (19, second % 60)]
-    {
-        put_digits(&mut text, end, number);
-    }
-    put_digits(&mut text, 29, fraction);
-    let end = match fraction {
-        0 => 19,
-        f if f % 1_000_000 == 0 => 23,
-        f if f % 1_000 == 0 => 26,
+    // A day within i64 nanoseconds is in a year of four digits.
+    let mut text = *b"0000-00-00T00:00:00.000000000Z";
+    put_pairs(&mut text, 4, year as u32, 2);
+    put_pairs(&mut text, 7, month as u32, 1);
+    put_pairs(&mut text, 10, day as u32, 1);
+    put_pairs(&mut text, 13, second / 3600, 1);
+    put_pairs(&mut text, 16, second / 60 % 60, 1);
+    put_pairs(&mut text, 19, second % 60, 1);
+    let (micros, nanos) = (fraction / 1_000, fraction % 1_000);
+    let end = match (micros % 1_000, nanos) {
+        (0, 0) if micros == 0 => 19,
+        (0, 0) => 23,
+        (_, 0) => 26,
         _ => 29,
     };
-    out.push_str(ascii(&text[..end]));
-    out.push_str("Z");
+    if micros > 0 {
+        put_pairs(&mut text, 26, micros, 3);
+    }
+    put_pairs(&mut text, 29, nanos % 100, 1);
+    text[26] += (nanos / 100) as u8;
+    text[end] = b'Z';
+    out.push_ascii(&text[..=end]);
 }
 
-/// Writes a number's digits over the zeros that end at `end`.
-fn put_digits(text: &mut [u8], mut end: usize, mut number: i64) {
-    while number > 0 {
-        end -= 1;
-        text[end] = b'0' + (number % 10) as u8;
-        number /= 10;
+/// Writes so many pairs of a number's digits, the last of which ends at `end`.
+#[inline(always)]
+fn put_pairs(text: &mut [u8; 30], mut end: usize, mut number: u32, pairs: usize) {
+    for _ in 0..pairs {
+        let pair = (number % 100) as usize * 2;
+        text[end - 2..end].copy_from_slice(&PAIRS[pair..pair + 2]);
+        (number, end) = (number / 100, end - 2);
     }
 }
 
