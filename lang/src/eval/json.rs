@@ -45,7 +45,8 @@ fn quoted<S: TextSink>(out: &mut S, write: impl FnOnce(&mut S)) {
 fn is_plain(text: &[u8]) -> bool {
     let plain = |byte: u8| (byte >= 0x20) & (byte != b'"') & (byte != b'\\');
     let (blocks, rest) = text.as_chunks::<16>();
-    blocks.iter().all(|block| block.iter().fold(true, |all, byte| all & plain(*byte))) && rest.iter().all(|byte| plain(*byte))
+    blocks.iter().all(|block| block.iter().fold(true, |all, byte| all & plain(*byte)))
+        && rest.iter().all(|byte| plain(*byte))
 }
 
 /// Appends a JSON string with its quotes.
