@@ -2,7 +2,7 @@
 
 use super::graph::Graph;
 use super::matched::Of;
-use super::record::{Record, RecordScope};
+use super::record::{REVISION, Record, RecordScope};
 use super::shape::Shape;
 use crate::ast::{Arg, Expr as AstExpr, ExprKind, Ident, Op as AstOp, Stream as AstStream};
 use crate::check::expression::{Bound, Expressions, Parameters};
@@ -331,8 +331,16 @@ impl<'c, 'a> Chain<'c, 'a> {
         self.pass(op, span);
     }
 
+    /// Are there corrections of its windows?
+    fn is_corrected(&self) -> bool {
+        self.ast.ops.iter().any(|op| matches!(op, AstOp::Call(word, _) if &*word.name == "allowed_lateness"))
+    }
+
     /// The names that the records go by are gone.
-    pub(super) fn replace(&mut self, node: NodeId, shape: Shape, event: Option<Arc<str>>) {
+    pub(super) fn replace(&mut self, node: NodeId, mut shape: Shape, event: Option<Arc<str>>) {
+        if self.window.is_some() && self.is_corrected() && !shape.open {
+            shape.fields.entry(REVISION.into()).or_insert(Type::Int);
+        }
         let mut replaced = std::mem::take(&mut self.record.replaced);
         replaced.append(&mut self.record.names);
         let windowed = self.record.windowed;

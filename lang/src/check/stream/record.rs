@@ -11,7 +11,7 @@ use crate::check::types;
 use crate::diagnostic::Diagnostic;
 use crate::plan::{Expr, NodeId};
 use crate::span::Span;
-use crate::value::Type;
+use crate::value::{Type, Value};
 use std::sync::Arc;
 
 /// What is known of the records at one place of a stream.
@@ -33,6 +33,9 @@ pub(super) struct Record {
     pub matched: Option<Arc<Matched>>,
 }
 
+/// How often a window had fired before: a field of the results of windows that are corrected.
+pub(super) const REVISION: &str = "_revision";
+
 /// The scope of these records.
 pub(super) struct RecordScope<'s> {
     pub graph: &'s mut Graph,
@@ -47,6 +50,10 @@ impl RecordScope<'_> {
 
     fn field(&mut self, name: &Arc<str>) -> Option<Typed> {
         let ty = self.record.shape.fields.get(name)?.clone();
+        if &**name == REVISION && !self.record.shape.open {
+            // A first result has none; read, it is 0.
+            return self.column(name, ty).or(Some(Typed { expr: Expr::Const(Value::Int(0)), ty: Type::Int }));
+        }
         self.column(name, ty)
     }
 
