@@ -84,7 +84,7 @@ impl Exprs<'_> {
         let mut exprs = Exprs { random, in_function: true, callable: number };
         let types = [Type::Any, Type::Any, Type::Float, Type::Int];
         let mut body = exprs.statements(3);
-        body.push(Stmt::Expr(exprs.number(2)));
+        body.push(Stmt::Expr(exprs.item(Kind::Float)));
         let params = vec![("p".into(), exprs.random.pick(&types)), ("q".into(), Type::Any)];
         Function { name: "f".into(), params, ret: exprs.random.pick(&types), slots: SLOTS, body }
     }
@@ -106,19 +106,58 @@ impl Exprs<'_> {
                     let ty = self.random.pick(&[Type::Any, Type::Any, Type::Int]);
                     let slot = self.random.below(SLOTS as usize) as u32;
                     let kind = self.kind_of(slot);
-                    Stmt::Set(slot, ty, self.expr(kind, 2))
+                    Stmt::Set(slot, ty, self.item(kind))
                 }
                 2 if depth > 0 => {
                     let arms =
-                        (0..1 + self.random.below(2)).map(|_| (self.expr(Kind::Bool, 1), self.statements(depth - 1)));
+                        (0..1 + self.random.below(2)).map(|_| (self.item(Kind::Bool), self.statements(depth - 1)));
                     let arms = arms.collect();
                     Stmt::If(arms, if self.random.once_in(2) { self.statements(depth - 1) } else { vec![] })
                 }
-                3 => Stmt::Return((!self.random.once_in(8)).then(|| self.number(2))),
-                _ => Stmt::Expr(self.number(2)),
+                3 => Stmt::Return((!self.random.once_in(8)).then(|| self.item(Kind::Float))),
+                _ => Stmt::Expr(self.item(Kind::Float)),
             });
         }
         statements
+    }
+
+    /// A value in a function: mostly of operations that have loops over columns, so that calls can be put in place.
+    fn item(&mut self, kind: Kind) -> Expr {
+        if self.random.once_in(12) { self.expr(kind, 2) } else { self.plain(kind, 2) }
+    }
+
+    fn plain(&mut self, kind: Kind, depth: u32) -> Expr {
+        if depth == 0 || self.random.once_in(4) {
+            return self.leaf(kind);
+        }
+        let depth = depth - 1;
+        let (first, second) = (b(self.plain(kind, depth)), b(self.plain(kind, depth)));
+        if self.random.once_in(5) {
+            return Expr::If(b(self.plain(Kind::Bool, depth)), first, second);
+        }
+        match kind {
+            Kind::Bool => match self.random.below(5) {
+                0 => Expr::And(first, second),
+                1 => Expr::Or(first, second),
+                2 => Expr::IsNull(b(self.plain(Kind::Int, depth))),
+                _ => {
+                    let (left, right) = (self.plain(Kind::Int, depth), self.plain(Kind::Float, depth));
+                    binary(self.random.pick(&[BinOp::Lt, BinOp::Ge, BinOp::Eq]), left, right)
+                }
+            },
+            Kind::Int | Kind::Float => match self.random.below(6) {
+                0 => Expr::Coalesce(first, second),
+                1 => Expr::Call(self.random.pick(&[Builtin::Abs, Builtin::Round]), vec![*first]),
+                // Dear enough to be evaluated only where it is needed.
+                2 => Expr::Call(Builtin::Sqrt, vec![*first]),
+                3 if self.callable > FUNCTIONS => {
+                    let function = FUNCTIONS + self.random.below((self.callable - FUNCTIONS) as usize) as u32;
+                    Expr::CallFn(function, vec![*first, *second])
+                }
+                _ => Expr::Binary(self.random.pick(&[BinOp::Add, BinOp::Sub, BinOp::Mul]), first, second),
+            },
+            _ => *first,
+        }
     }
 
     /// Of any kind, nested at most this deep.
@@ -174,8 +213,8 @@ impl Exprs<'_> {
                 _ => &[1],
             };
             return match self.random.below(5) {
-                0 | 1 => Expr::Const(value(self.random, kind, 1)),
-                2..4 => Expr::Local(self.random.pick(slots)),
+                0 => Expr::Const(value(self.random, kind, 1)),
+                1..4 => Expr::Local(self.random.pick(slots)),
                 _ => Expr::Local(self.random.below(SLOTS as usize) as u32),
             };
         }
