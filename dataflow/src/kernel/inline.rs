@@ -13,10 +13,7 @@ impl Compiler<'_> {
     pub(super) fn inlined(&self, function: u32, args: &[Expr], depth: u32) -> Option<Node> {
         let callee = self.functions.get(function as usize)?;
         let left = self.calls_left.get().checked_sub(1)?;
-        let fit = args.len() == callee.params.len()
-            && !self.traits.limited(function)
-            && !args.iter().any(|arg| self.traits.can_hit(arg));
-        if !fit {
+        if args.len() != callee.params.len() || self.traits.limited(function) {
             return None;
         }
         self.calls_left.set(left);

@@ -109,14 +109,22 @@ impl Exprs<'_> {
                     Stmt::Set(slot, ty, self.item(kind))
                 }
                 2 if depth > 0 => {
-                    let arms =
-                        (0..1 + self.random.below(2)).map(|_| (self.item(Kind::Bool), self.statements(depth - 1)));
+                    let arms = (0..1 + self.random.below(2)).map(|_| (self.item(Kind::Bool), self.arm(depth - 1)));
                     let arms = arms.collect();
-                    Stmt::If(arms, if self.random.once_in(2) { self.statements(depth - 1) } else { vec![] })
+                    Stmt::If(arms, if self.random.once_in(2) { self.arm(depth - 1) } else { vec![] })
                 }
                 3 => Stmt::Return((!self.random.once_in(8)).then(|| self.item(Kind::Float))),
                 _ => Stmt::Expr(self.item(Kind::Float)),
             });
+        }
+        statements
+    }
+
+    /// Statements that mostly end the function.
+    fn arm(&mut self, depth: u32) -> Vec<Stmt> {
+        let mut statements = self.statements(depth);
+        if !self.random.once_in(4) {
+            statements.push(Stmt::Return(Some(self.item(Kind::Float))));
         }
         statements
     }
