@@ -19,10 +19,10 @@ fn int(int: i64) -> Expr {
 }
 
 /// Number of [`functions`].
-pub const FUNCTIONS: u32 = 7;
+pub const FUNCTIONS: u32 = 11;
 
 /// User functions: number 0 counts down by calling itself (beyond 128 calls the limit is hit), 1 and 2 are straight, 3
-/// sums up in a loop, 4 calls 1 twice, 5 has statements without a loop, 6 never ends.
+/// sums up in a loop, 4 calls 1 twice, 5 has statements without a loop, 6 never ends, and those after it are [`branching`].
 pub fn functions() -> Vec<Function> {
     let function = |name: &str, params: &[Type], ret: Type, slots, body| Function {
         name: name.into(),
@@ -59,6 +59,29 @@ pub fn functions() -> Vec<Function> {
         function("twice", &[Type::Any, Type::Any], Type::Any, 2, vec![Stmt::Expr(twice)]),
         function("arms", &[Type::Any], Type::Any, 2, arms),
         function("endless", &[], Type::Any, 0, vec![Stmt::Expr(Expr::CallFn(6, vec![]))]),
+    ]
+    .into_iter()
+    .chain(branching().map(|body| function("branching", &[Type::Any, Type::Any], Type::Any, 2, body)))
+    .collect()
+}
+
+/// Functions in which it matters what a branch does: 7 sets a slot that the other way reads, 8 has a branch that is dear
+/// and reads slots, 9 goes on with what a branch has set, 10 has a value that only the interpreter makes.
+fn branching() -> [Vec<Stmt>; 4] {
+    let p = |slot| b(Expr::Local(slot));
+    let positive = || Expr::Binary(BinOp::Gt, p(0), b(int(0)));
+    let when_positive = |arm| Stmt::If(vec![(positive(), arm)], vec![]);
+    let more = || Expr::Binary(BinOp::Add, p(0), b(int(1)));
+    let root = Expr::Binary(BinOp::Add, b(Expr::Call(Builtin::Sqrt, vec![*p(0)])), p(1));
+    let len = Expr::Call(Builtin::Len, vec![Expr::Array(vec![*p(0), *p(1)])]);
+    [
+        vec![
+            when_positive(vec![Stmt::Set(0, Type::Any, more()), Stmt::Return(Some(*p(0)))]),
+            Stmt::Return(Some(Expr::Binary(BinOp::Mul, p(0), b(int(2))))),
+        ],
+        vec![when_positive(vec![Stmt::Return(Some(root))]), Stmt::Return(Some(*p(1)))],
+        vec![when_positive(vec![Stmt::Set(1, Type::Any, more())]), Stmt::Return(Some(*p(1)))],
+        vec![Stmt::Return(Some(Expr::Binary(BinOp::Add, p(0), b(len))))],
     ]
 }
 

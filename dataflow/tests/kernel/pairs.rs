@@ -75,10 +75,10 @@ fn of_one() -> impl Iterator<Item = Operation> {
 
 fn of_two() -> impl Iterator<Item = Operation> {
     use Builtin::*;
-    let others =
-        [Operation::And, Operation::Or, Operation::Coalesce, Operation::In, Operation::Index, Operation::Inlined(2)];
+    let others = [Operation::And, Operation::Or, Operation::Coalesce, Operation::In, Operation::Index];
     let calls = [Pow, Round, Min, Max, Contains, Get, Push, StartsWith, EndsWith, Split, Join, Concat, IfNull];
-    OPERATORS.map(Operation::Binary).into_iter().chain(others).chain(calls.map(Operation::Call))
+    let functions = [2, 4, 7, 8, 9, 10].map(Operation::Inlined);
+    OPERATORS.map(Operation::Binary).into_iter().chain(others).chain(functions).chain(calls.map(Operation::Call))
 }
 
 fn of_three() -> impl Iterator<Item = Operation> {
