@@ -73,7 +73,7 @@ fn branching() -> [Vec<Stmt>; 4] {
     let when_positive = |arm| Stmt::If(vec![(positive(), arm)], vec![]);
     let more = || Expr::Binary(BinOp::Add, p(0), b(int(1)));
     let root = Expr::Binary(BinOp::Add, b(Expr::Call(Builtin::Sqrt, vec![*p(0)])), p(1));
-    let len = Expr::Call(Builtin::Len, vec![Expr::Array(vec![*p(0), *p(1)])]);
+    let element = Expr::Index(b(Expr::Array(vec![*p(0), *p(1)])), b(int(1)));
     [
         vec![
             when_positive(vec![Stmt::Set(0, Type::Any, more()), Stmt::Return(Some(*p(0)))]),
@@ -81,7 +81,7 @@ fn branching() -> [Vec<Stmt>; 4] {
         ],
         vec![when_positive(vec![Stmt::Return(Some(root))]), Stmt::Return(Some(*p(1)))],
         vec![when_positive(vec![Stmt::Set(1, Type::Any, more())]), Stmt::Return(Some(*p(1)))],
-        vec![Stmt::Return(Some(Expr::Binary(BinOp::Add, p(0), b(len))))],
+        vec![Stmt::Return(Some(Expr::Binary(BinOp::Add, p(0), b(element))))],
     ]
 }
 
