@@ -104,6 +104,16 @@ fn right_programs() {
 }
 
 #[test]
+fn late() {
+    check("late.vpl");
+}
+
+#[test]
+fn matches() {
+    check("matches.vpl");
+}
+
+#[test]
 fn streams() {
     check("streams.vpl");
 }

@@ -71,6 +71,12 @@ pub(super) struct Chain<'c, 'a> {
     pub joined: bool,
     /// Is an operator not understood, so that nothing may be said about what is missing?
     pub vague: bool,
+    /// The records of its event-time operator, which may come late.
+    pub late: Option<(NodeId, Shape)>,
+    /// Where it reads late records, if it does.
+    pub of_late: Option<Span>,
+    /// Does it correct results (`.allowed_lateness`)?
+    pub corrects: bool,
     given: HashSet<Arc<str>>,
     /// Index of the operator that is being read.
     at: usize,
@@ -155,7 +161,10 @@ impl<'c, 'a> Chain<'c, 'a> {
             processed: false,
             clock,
             joined: false,
-            vague: ast.ops.iter().any(|op| matches!(op, AstOp::Call(name, _) if !is_known(&name.name))),
+            vague: is_vague(ast),
+            late: None,
+            of_late: None,
+            corrects: ast.ops.iter().any(|op| matches!(op, AstOp::Call(name, _) if &*name.name == "allowed_lateness")),
             given: HashSet::new(),
             at: 0,
         }
@@ -343,8 +352,11 @@ impl<'c, 'a> Chain<'c, 'a> {
         }
         let mut replaced = std::mem::take(&mut self.record.replaced);
         replaced.append(&mut self.record.names);
-        let windowed = self.record.windowed;
-        self.record = Record { node, shape, names: Vec::new(), replaced, windowed, event, matched: None };
+        replaced.extend(self.record.matched.iter().flat_map(|matched| matched.names()));
+        let (windowed, revised) = (self.record.windowed, self.corrects && self.record.revised);
+        let of_matches = self.record.matched.as_ref().is_some_and(|matched| matched.of == Of::Sequence);
+        let matches = self.record.matches || of_matches;
+        self.record = Record { replaced, windowed, event, matches, revised, ..Record::new(node, shape) };
     }
 
     /// Checks an expression over the records.
@@ -367,6 +379,11 @@ impl<'c, 'a> Chain<'c, 'a> {
     pub(super) fn bind_named<'e>(&mut self, word: &Ident, names: &[&str], args: &'e [Arg]) -> Bound<'e> {
         self.expressions.bind(word, Parameters { names, positional: 0, required: 0, given: 0 }, args)
     }
+}
+
+/// Has the stream an operator that is not understood? Then nothing may be said about what it lacks.
+pub(super) fn is_vague(ast: &AstStream) -> bool {
+    ast.ops.iter().any(|op| matches!(op, AstOp::Call(name, _) if !is_known(&name.name)))
 }
 
 /// Is it an operator of this language?

@@ -32,6 +32,7 @@ impl<'s, 'a: 's> Streams<'s, 'a> {
         let mut clock = Vec::new();
         for input in inputs {
             let reading = self.reading(&input.source, stream);
+            self.refuse_late(&reading, input.source.span);
             clock = join_clocks(clock, &reading.clock);
             let own = input.name.as_ref().or(input.alias.as_ref()).unwrap_or(&input.source);
             let given = input.name.iter().chain(&input.alias).map(|name| name.name.clone());
@@ -49,25 +50,20 @@ impl<'s, 'a: 's> Streams<'s, 'a> {
             });
         }
         let is = |op: &AstOp, name: &str| matches!(op, AstOp::Call(word, _) if &*word.name == name);
-        if !ast.ops.iter().any(|op| is(op, "on")) && inputs.iter().all(|input| input.on.is_empty()) {
+        let vague = super::chain::is_vague(ast);
+        if !vague && !ast.ops.iter().any(|op| is(op, "on")) && inputs.iter().all(|input| input.on.is_empty()) {
             let problem = Diagnostic::new("E0507", word, "join needs .on(condition)");
             self.expressions.report(problem.help("say which records belong together: .on(A.id == B.id)"));
         }
-        if !ast.ops.iter().any(|op| is(op, "window")) {
+        if !vague && !ast.ops.iter().any(|op| is(op, "window")) {
             let problem = Diagnostic::new("W0502", word, "join without window: records wait one minute for each other");
             self.expressions.report(problem.help("add .window(1m)"));
         }
         let layout = self.graph.open();
         let node = self.graph.add(Op::Emit, Vec::new(), layout, stream, word);
-        let record = Record {
-            node,
-            shape: Shape::default(),
-            names: Vec::new(),
-            replaced: Vec::new(),
-            windowed: false,
-            event: Some(ast.name.name.clone()),
-            matched: Some(Arc::new(Matched { parts, of: Of::Join, keys: Vec::new() })),
-        };
+        let event = Some(ast.name.name.clone());
+        let matched = Some(Arc::new(Matched { parts, of: Of::Join, keys: Vec::new() }));
+        let record = Record { event, matched, ..Record::new(node, Shape::default()) };
         (record, clock)
     }
 }

@@ -48,6 +48,30 @@ pub(super) struct Matched {
     pub keys: Vec<(Arc<str>, Type)>,
 }
 
+impl Matched {
+    /// The fields of such a record: `part_f` of every part, and of a match what was counted and its keys.
+    pub fn shape(&self) -> Shape {
+        let mut fields: Vec<(Arc<str>, Type)> = Vec::new();
+        for part in &self.parts {
+            let own = |(field, ty): (&Arc<str>, &Type)| (format!("{}_{field}", part.prefix).into(), ty.clone());
+            fields.extend(part.shape.fields.iter().map(own));
+            if part.repeats {
+                fields.push((format!("_count_{}", part.prefix).into(), Type::Int));
+            }
+        }
+        if self.of == Of::Sequence {
+            fields.extend(self.keys.iter().cloned());
+            fields.push(("_partition".into(), Type::Str));
+        }
+        Shape { open: self.parts.iter().any(|part| part.shape.open), ..Shape::of(fields) }
+    }
+
+    /// All names of its parts.
+    pub fn names(&self) -> impl Iterator<Item = Arc<str>> {
+        self.parts.iter().flat_map(|part| part.names.iter().cloned())
+    }
+}
+
 const FORMS: u32 = 4;
 
 /// What of a part an object stands for.

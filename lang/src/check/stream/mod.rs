@@ -47,6 +47,14 @@ struct Known {
     clock: Vec<ClockTerm>,
     /// Have its records its own name as event type already?
     typed: bool,
+    /// The records that may be late for an operator of it.
+    late: Option<(NodeId, Shape)>,
+    /// Are its records late ones?
+    of_late: bool,
+    /// Have they a `_revision`?
+    revised: bool,
+    /// Is something in it not understood?
+    vague: bool,
 }
 
 /// All streams of a program on their way into a plan.
@@ -149,6 +157,7 @@ impl<'s, 'a: 's> Streams<'s, 'a> {
         }
         self.refuse_unsupported(ast);
         let (record, clock, event) = self.begin(ast, stream);
+        let of_late = self.reads_late(ast);
         let source_names = record.names.clone();
         let mut chain = Chain::new(&mut self.expressions, &mut self.graph, stream, ast, record, clock);
         chain.event = event;
@@ -161,8 +170,12 @@ impl<'s, 'a: 's> Streams<'s, 'a> {
         if let Source::Join(_, _, inputs) = &ast.source {
             chain.input_conditions(inputs);
         }
+        chain.of_late = of_late;
+        if chain.record.matched.is_some() {
+            chain.late = Some((chain.record.node, Shape::unknown()));
+        }
         chain.walk();
-        let Chain { record, out_of_order, idle, subscriptions, clock, has_output, .. } = chain;
+        let Chain { record, out_of_order, idle, subscriptions, clock, has_output, late, vague, .. } = chain;
         for (word, mut subscription) in subscriptions {
             subscription.idle = idle;
             self.subscribe(&word, subscription);
@@ -187,9 +200,9 @@ impl<'s, 'a: 's> Streams<'s, 'a> {
         stream.clock = clock.clone();
         stream.used = has_output;
         let typed = record.event.as_ref() == Some(&ast.name.name);
-        // What a match or a row of a join consists of is not known to its readers by field.
-        let shape = if record.matched.is_some() { Shape::unknown() } else { record.shape };
-        let known = Known { node: record.node, shape, names, clock, typed };
+        let (node, of_late, revised) = (record.node, of_late.is_some(), record.revised);
+        let known =
+            Known { node, shape: record.into_shape(), names, clock, typed, late, of_late, revised, vague };
         if self.is_meant(ast) {
             self.known.insert(ast.name.name.clone(), known);
         }

@@ -31,6 +31,32 @@ pub(super) struct Record {
     pub event: Option<Arc<str>>,
     /// The parts, if it is a match of a sequence or a row of a join.
     pub matched: Option<Arc<Matched>>,
+    /// Are there `match_start`, `match_end` and `match_duration_ms`?
+    pub matches: bool,
+    /// Is there a `_revision`?
+    pub revised: bool,
+}
+
+impl Record {
+    /// Records that a node gives, without any names but their fields'.
+    pub fn new(node: NodeId, shape: Shape) -> Record {
+        Record {
+            node,
+            shape,
+            names: Vec::new(),
+            replaced: Vec::new(),
+            windowed: false,
+            event: None,
+            matched: None,
+            matches: false,
+            revised: false,
+        }
+    }
+
+    /// Their fields for those who read the stream: of matches and rows of joins `part_f`.
+    pub fn into_shape(self) -> Shape {
+        self.matched.map_or(self.shape, |matched| matched.shape())
+    }
 }
 
 /// How often a window had fired before: a field of the results of windows that are corrected.
@@ -62,6 +88,17 @@ impl RecordScope<'_> {
         Some(Typed { expr: Expr::Column(column), ty })
     }
 
+    /// What is left of matches and corrections when the records have been replaced. This build refuses to run either.
+    fn carried(&self, name: &str) -> Option<Typed> {
+        let typed = |ty| Some(Typed { expr: Expr::Record, ty });
+        match name {
+            "match_start" | "match_end" if self.record.matches => typed(Type::Time),
+            "match_duration_ms" if self.record.matches => typed(Type::Int),
+            "_revision" if self.record.revised => typed(Type::Int),
+            _ => None,
+        }
+    }
+
     fn open(&mut self, name: &Arc<str>) -> Option<Typed> {
         if self.record.shape.open { self.column(name, Type::Any) } else { None }
     }
@@ -89,6 +126,9 @@ impl Scope for RecordScope<'_> {
         }
         if let Some(bound) = window_bound(&name.name).filter(|_| self.record.windowed) {
             return Found::Value(bound);
+        }
+        if let Some(carried) = self.carried(&name.name) {
+            return Found::Value(carried);
         }
         let hides_global = expressions.declared().global(&name.name).is_some();
         if self.record.replaced.contains(&name.name) && !hides_global {

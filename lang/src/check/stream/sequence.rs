@@ -74,15 +74,8 @@ impl<'s, 'a: 's> Streams<'s, 'a> {
         let layout = self.graph.open();
         let node = self.graph.add(Op::Emit, Vec::new(), layout, stream, ast.name.span);
         let matched = Arc::new(Matched { parts, of: Of::Sequence, keys });
-        let record = Record {
-            node,
-            shape: Shape::default(),
-            names: Vec::new(),
-            replaced: Vec::new(),
-            windowed: false,
-            event: Some(ast.name.name.clone()),
-            matched: Some(matched),
-        };
+        let event = Some(ast.name.name.clone());
+        let record = Record { event, matched: Some(matched), ..Record::new(node, Shape::default()) };
         (record, clock)
     }
 
@@ -143,6 +136,7 @@ impl<'s, 'a: 's> Streams<'s, 'a> {
                 self.named_as_step(member.name);
             }
             let reading = self.reading(member.name, stream);
+            self.refuse_late(&reading, member.name.span);
             clock = join_clocks(clock, &reading.clock);
             let mut names: Vec<Arc<str>> = member.alias.iter().map(|alias| alias.name.clone()).collect();
             if member.alias.is_none() && only_of_type(list, member) {
@@ -343,13 +337,13 @@ impl<'s, 'a: 's> Streams<'s, 'a> {
             }
             let optional = last.quantifier(list.len() == 1) == Some(Quantifier::Optional);
             let kleene = last.repeats(list.len() == 1) && modes.each.is_none();
-            if modes.within.is_none() && (trailing_absence || optional || kleene || modes.any.is_some()) {
+            if modes.within.is_none() && !super::chain::is_vague(ast) && (trailing_absence || optional || kleene || modes.any.is_some()) {
                 let problem = Diagnostic::new("E0402", last.span, "needs a within: nothing else ends it");
                 self.expressions.report(problem.help("add .within(5m)"));
                 open_ended = true;
             }
         }
-        if modes.within.is_none() && !open_ended {
+        if modes.within.is_none() && !open_ended && !super::chain::is_vague(ast) {
             let problem = Diagnostic::new("W0401", ast.name.span, "sequence without within: runs wait for ever");
             self.expressions.report(problem.help("add .within(5m)"));
         }

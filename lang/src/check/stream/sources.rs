@@ -23,21 +23,17 @@ pub(super) struct Reading {
     pub clock: Vec<ClockTerm>,
     /// Is it an event type from outside?
     pub event: Option<Arc<str>>,
+    /// Are its records late ones?
+    pub of_late: bool,
+    /// Have they a `_revision`?
+    pub revised: bool,
 }
 
 impl Reading {
     pub fn record(&self, more: impl IntoIterator<Item = Arc<str>>) -> Record {
         let mut names: Vec<Arc<str>> = more.into_iter().collect();
         names.extend(self.names.iter().cloned());
-        Record {
-            node: self.node,
-            shape: self.shape.clone(),
-            names,
-            replaced: Vec::new(),
-            windowed: false,
-            event: None,
-            matched: None,
-        }
+        Record { names, revised: self.revised, ..Record::new(self.node, self.shape.clone()) }
     }
 }
 
@@ -74,8 +70,8 @@ impl<'s, 'a: 's> Streams<'s, 'a> {
                 known.node = self.graph.add(retype, vec![known.node], layout, of, name.span);
                 known.typed = true;
             }
-            let Known { node, shape, names, clock, .. } = known.clone();
-            return Reading { node, shape, names, clock, event: None };
+            let Known { node, shape, names, clock, of_late, revised, .. } = known.clone();
+            return Reading { node, shape, names, clock, event: None, of_late, revised };
         }
         if matches!(self.expressions.declared().named(&name.name), Some(Named::Stream | Named::Pattern)) {
             // A stream of a circle (reported), or a pattern in a wrong place: nothing follows from it.
@@ -87,7 +83,8 @@ impl<'s, 'a: 's> Streams<'s, 'a> {
             let layout = self.graph.open();
             let node = self.graph.add(Op::Emit, Vec::new(), layout, stream, name.span);
             let names = vec![name.name.clone()];
-            return Reading { node, shape: Shape::unknown(), names, clock: Vec::new(), event: None };
+            let (clock, of_late, revised) = (Vec::new(), false, false);
+            return Reading { node, shape: Shape::unknown(), names, clock, event: None, of_late, revised };
         }
         if self.expressions.declared().event(&name.name).is_none() && self.undeclared.insert(name.name.clone()) {
             let message = format!("event {} is not declared; its fields are not checked", name.name);
@@ -102,6 +99,8 @@ impl<'s, 'a: 's> Streams<'s, 'a> {
             names: vec![name.name.clone()],
             clock: vec![ClockTerm { input: Some(input), delay: 0 }],
             event: Some(name.name.clone()),
+            of_late: false,
+            revised: false,
         }
     }
 
@@ -135,7 +134,52 @@ impl<'s, 'a: 's> Streams<'s, 'a> {
                 self.expressions.report(Diagnostic::new("E0901", word.span, message));
                 self.nothing(stream, word.span)
             }
+            Source::Late(_, of) => {
+                let (record, clock) = self.late_records(of, stream);
+                (record, clock, None)
+            }
             _ => self.nothing(stream, ast.name.span),
+        }
+    }
+
+    /// The late records of a stream, as they stand in front of the operator that they are late for.
+    fn late_records(&mut self, of: &Ident, stream: StreamId) -> (Record, Vec<ClockTerm>) {
+        let (mut record, mut clock, _) = self.nothing(stream, of.span);
+        if let Some(known) = self.known.get(&of.name) {
+            clock.clone_from(&known.clock);
+            match &known.late {
+                Some((_, shape)) => record.shape.clone_from(shape),
+                None if known.vague => {}
+                None => {
+                    let message = format!("stream {} has no late records", of.name);
+                    let problem = Diagnostic::new("E0510", of.span, message);
+                    let help = "only time windows, sessions, sequences and joins know late records";
+                    self.expressions.report(problem.help(help));
+                }
+            }
+        }
+        record.names.push(of.name.clone());
+        (record, clock)
+    }
+
+    /// Where a stream reads late records, if it does.
+    pub(super) fn reads_late(&self, ast: &AstStream) -> Option<Span> {
+        let is_late = |name: &&Ident| self.known.get(&name.name).is_some_and(|known| known.of_late);
+        match &ast.source {
+            Source::Late(_, of) => Some(of.span),
+            Source::Step(step) => match &step.target {
+                StepTarget::Name(name) => Some(name).filter(is_late).map(|name| name.span),
+                StepTarget::Group(_) => None,
+            },
+            Source::Merge(_, inputs) => inputs.iter().map(|input| &input.source).find(is_late).map(|name| name.span),
+            _ => None,
+        }
+    }
+
+    /// E0510 for a sequence or join over late records.
+    pub(super) fn refuse_late(&mut self, reading: &Reading, span: Span) {
+        if reading.of_late {
+            refuse_late(&mut self.expressions, span);
         }
     }
 
@@ -143,15 +187,7 @@ impl<'s, 'a: 's> Streams<'s, 'a> {
     pub(super) fn nothing(&mut self, stream: StreamId, span: Span) -> (Record, Vec<ClockTerm>, Option<Arc<str>>) {
         let layout = self.graph.open();
         let node = self.graph.add(Op::Emit, Vec::new(), layout, stream, span);
-        let record = Record {
-            node,
-            shape: Shape::unknown(),
-            names: Vec::new(),
-            replaced: Vec::new(),
-            windowed: true,
-            event: None,
-            matched: None,
-        };
+        let record = Record { windowed: true, ..Record::new(node, Shape::unknown()) };
         (record, Vec::new(), None)
     }
 
@@ -182,7 +218,7 @@ impl<'s, 'a: 's> Streams<'s, 'a> {
         }
         let shape = shape.unwrap_or_default();
         let node = self.graph.merge(Op::Merge(branches), nodes, &shape, stream, word);
-        (Record { node, shape, names, replaced: Vec::new(), windowed: false, event: None, matched: None }, clock)
+        (Record { names, ..Record::new(node, shape) }, clock)
     }
 
     /// E0213
@@ -213,16 +249,14 @@ impl<'s, 'a: 's> Streams<'s, 'a> {
         let layout = self.graph.closed(columns);
         let event = format!("Timer_{}", ast.name.name).into();
         let node = self.graph.add(Op::Timer { interval, initial_delay, event }, Vec::new(), layout, stream, word);
-        Record {
-            node,
-            shape: Shape::of(fields),
-            names: Vec::new(),
-            replaced: Vec::new(),
-            windowed: false,
-            event: None,
-            matched: None,
-        }
+        Record::new(node, Shape::of(fields))
     }
+}
+
+/// E0510
+pub(super) fn refuse_late(expressions: &mut Expressions, span: Span) {
+    let problem = Diagnostic::new("E0510", span, "late() cannot feed event-time operators");
+    expressions.report(problem.help("late records have missed their time: count them, or send them on"));
 }
 
 /// All conditions of an input, joined by `and`.

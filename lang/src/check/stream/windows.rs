@@ -36,10 +36,16 @@ impl Chain<'_, '_> {
             allowed_lateness: 0,
             late_read: false,
         };
+        let (node, shape) = (self.record.node, self.record.shape.clone());
         self.pass(op, word.span);
         if !matches!(bounds, Some(Window::Count { .. })) {
             self.warn_of_arrival(word);
+            if let Some(span) = self.of_late {
+                super::sources::refuse_late(self.expressions, span);
+            }
+            self.late = Some((node, shape));
         }
+        self.record.revised |= self.corrects;
         self.window = Some(OpenWindow { node: self.record.node, bounds, keys });
         self.stage = Stage::Windowed;
         self.record.windowed = true;
