@@ -201,8 +201,7 @@ impl<'s, 'a: 's> Streams<'s, 'a> {
         stream.used = has_output;
         let typed = record.event.as_ref() == Some(&ast.name.name);
         let (node, of_late, revised) = (record.node, of_late.is_some(), record.revised);
-        let known =
-            Known { node, shape: record.into_shape(), names, clock, typed, late, of_late, revised, vague };
+        let known = Known { node, shape: record.into_shape(), names, clock, typed, late, of_late, revised, vague };
         if self.is_meant(ast) {
             self.known.insert(ast.name.name.clone(), known);
         }

@@ -337,7 +337,10 @@ impl<'s, 'a: 's> Streams<'s, 'a> {
             }
             let optional = last.quantifier(list.len() == 1) == Some(Quantifier::Optional);
             let kleene = last.repeats(list.len() == 1) && modes.each.is_none();
-            if modes.within.is_none() && !super::chain::is_vague(ast) && (trailing_absence || optional || kleene || modes.any.is_some()) {
+            if modes.within.is_none()
+                && !super::chain::is_vague(ast)
+                && (trailing_absence || optional || kleene || modes.any.is_some())
+            {
                 let problem = Diagnostic::new("E0402", last.span, "needs a within: nothing else ends it");
                 self.expressions.report(problem.help("add .within(5m)"));
                 open_ended = true;
