@@ -1,8 +1,7 @@
 //! The grammar as data: pairs of texts that mean the same, and texts with the places of their problems.
 
-mod common;
 
-use common::{problems, shape};
+use crate::common::{problems, shape};
 
 /// Both are the same expression, in a filter.
 #[test]

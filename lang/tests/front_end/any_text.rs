@@ -1,11 +1,8 @@
 //! Whatever the text: the parser comes back, soon, without a panic, says the same twice, and points into the text.
 
-mod common;
-#[path = "common/grammar.rs"]
-mod grammar;
-#[path = "common/mutate.rs"]
-mod mutate;
 
+use crate::common;
+use crate::common::{grammar, mutate};
 use proptest::prelude::*;
 use rarog_lang::parser::parse;
 use rarog_lang::render::{SourceText, render_human, render_json};

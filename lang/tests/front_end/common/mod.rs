@@ -1,6 +1,7 @@
 //! What the tests of the front end's text half share: the golden programs, and trees without their places.
 
-#![allow(dead_code)]
+pub mod grammar;
+pub mod mutate;
 
 use rarog_lang::parser::parse;
 use rarog_lang::render::SourceText;

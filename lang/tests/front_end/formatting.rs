@@ -1,12 +1,9 @@
 //! The formatter: what it makes of given texts, and what it never does to any.
 
-mod common;
-#[path = "common/grammar.rs"]
-mod grammar;
-#[path = "common/mutate.rs"]
-mod mutate;
 
-use common::shape;
+use crate::common;
+use crate::common::{grammar, mutate};
+use crate::common::shape;
 use proptest::prelude::*;
 use rarog_lang::format::format;
 use rarog_lang::parser::parse;

@@ -1,0 +1,12 @@
+//! Tests of the front end from the outside, in one binary: linking is most of what a test binary costs.
+
+mod any_text;
+mod cases;
+mod common;
+mod formatting;
+mod meaning;
+mod mutated_programs;
+mod parse_cases;
+mod refusals;
+mod soundness;
+mod syntax;
