@@ -1,6 +1,5 @@
 //! Whatever the text: the parser comes back, soon, without a panic, says the same twice, and points into the text.
 
-
 use crate::common;
 use crate::common::{grammar, mutate};
 use proptest::prelude::*;

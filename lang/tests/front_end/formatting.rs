@@ -1,9 +1,8 @@
 //! The formatter: what it makes of given texts, and what it never does to any.
 
-
 use crate::common;
-use crate::common::{grammar, mutate};
 use crate::common::shape;
+use crate::common::{grammar, mutate};
 use proptest::prelude::*;
 use rarog_lang::format::format;
 use rarog_lang::parser::parse;

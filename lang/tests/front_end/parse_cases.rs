@@ -1,7 +1,6 @@
 //! The golden cases as far as the parser decides them: what runs parses without a word, and what is refused for its form is
 //! refused in exactly those lines.
 
-
 use crate::common;
 use rarog_lang::parser::parse;
 use std::collections::BTreeMap;

@@ -1,6 +1,5 @@
 //! The grammar as data: pairs of texts that mean the same, and texts with the places of their problems.
 
-
 use crate::common::{problems, shape};
 
 /// Both are the same expression, in a filter.
