@@ -80,9 +80,9 @@ pub struct Rows {
     pub rank: Option<Arc<Vec<FiredRank>>>,
 }
 
-/// Where the first record of a window stood (`chunk << 24 | index`), then the hash of its key: an order of results that
-/// does not depend on the number of peers.
-pub type FiredRank = (u64, u64);
+/// By which inputs of merges a result came (the last merge in the highest byte), where the first record of its window stood
+/// (`chunk << 24 | index`), the hash of its key: an order of results that does not depend on the number of peers.
+pub type FiredRank = (u64, u64, u64);
 
 /// A window's content as it was released.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

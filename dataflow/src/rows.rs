@@ -90,8 +90,8 @@ impl Rows {
         let key = |row: u32| {
             let pos = rows.pos[row as usize];
             let fired = pos & ((1 << phase::BITS) - 1) == phase::FIRED;
-            let rank = rows.rank.as_ref().map_or((0, 0), |rank| rank[row as usize]);
-            (pos, if fired { (rows.time[row as usize], rank) } else { (0, (0, 0)) })
+            let rank = rows.rank.as_ref().map_or((0, 0, 0), |rank| rank[row as usize]);
+            (pos, if fired { (rows.time[row as usize], rank) } else { (0, (0, 0, 0)) })
         };
         let mut order: Vec<u32> = (0..rows.len() as u32).collect();
         if order.is_sorted_by_key(|&row| key(row)) {
@@ -116,7 +116,7 @@ fn concat_ranks(parts: &[Rows]) -> Option<Arc<Vec<FiredRank>>> {
     parts.iter().find(|part| part.rank.is_some())?;
     let ranks = parts.iter().flat_map(|part| {
         let own = part.rank.as_ref();
-        (0..part.len()).map(move |row| own.map_or((0, 0), |rank| rank[row]))
+        (0..part.len()).map(move |row| own.map_or((0, 0, 0), |rank| rank[row]))
     });
     Some(Arc::new(ranks.collect()))
 }

@@ -34,12 +34,12 @@ impl Operator for AggregateReleased {
             let same = released[first..].iter().take_while(|other| other.instance == window.instance).count();
             let content = first..first + same;
             let mut table = KeyTable::default();
-            table.slots_of(&columns, content.clone(), |_| 0, None, &mut slots);
+            table.slots_of(&columns, content.clone(), |_| (0, 0), None, &mut slots);
             let mut groups = self.calls.groups();
             groups.grow(table.slots());
             groups.add_rows(&slots, content, &arguments, &|row| (0, 0, row as u64));
             let (pos, time) = (rows.pos[first], rows.time[first]);
-            let rank = rows.rank.as_ref().map_or((0, 0), |rank| rank[first]);
+            let rank = rows.rank.as_ref().map_or((0, 0, 0), |rank| rank[first]);
             for slot in 0..table.slots() {
                 let window = Some((window.start, window.end));
                 let group = Group { key: table.key(slot), groups: &groups, slot, window, time, rank };

@@ -34,7 +34,7 @@ impl Operator for AggregateRunning {
             self.groups.grow(self.table.slots());
             self.groups.add(slot, &arguments, row, (0, chunk.seq, rows.pos[row]));
             let time = rows.time[row];
-            let rank = rows.rank.as_ref().map_or((0, 0), |rank| rank[row]);
+            let rank = rows.rank.as_ref().map_or((0, 0, 0), |rank| rank[row]);
             let group = Group { key: self.table.key(slot), groups: &self.groups, slot, window: None, time, rank };
             results.push(&self.calls, rows.pos[row], &group);
         }

@@ -6,12 +6,15 @@ use super::window_rows::{Held, Releases};
 use super::{Context, MAX_KEYS, Operator};
 use crate::batch::{Chunk, Released, Rows};
 use rarog_lang::plan::{Aggregate, Key};
+use rarog_lang::value::Value;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// A run of consecutive records of a key, as long as the greatest common divisor of size and slide.
 struct Pane {
     count: u64,
+    /// The key as its first record has it.
+    key: Arc<[Value]>,
     min: i64,
     max: i64,
     /// One group in slot 0.
@@ -85,10 +88,11 @@ impl CountWindow {
 }
 
 impl Content {
-    fn pane(&mut self, width: u64, time: i64, calls: Option<&Calls>) -> &mut Pane {
+    fn pane(&mut self, width: u64, time: i64, key: impl FnOnce() -> Arc<[Value]>, calls: Option<&Calls>) -> &mut Pane {
         if self.panes.back().is_none_or(|pane| pane.count == width) {
             self.panes.push_back(Pane {
                 count: 0,
+                key: key(),
                 min: time,
                 max: time,
                 groups: calls.map(group),
@@ -133,9 +137,10 @@ impl Operator for CountWindow {
         for row in 0..rows.len() {
             let (pos, time) = (rows.pos[row], rows.time[row]);
             let arrival = (0, chunk.seq, pos);
-            let rank = rows.rank.as_ref().map_or((0, 0), |rank| rank[row]);
+            let rank = rows.rank.as_ref().map_or((0, 0, 0), |rank| rank[row]);
             let slot = self.content(&columns, row);
-            let pane = self.contents[slot].pane(self.pane, time, self.calls.as_ref());
+            let key = || columns.like(row, self.table.key(slot));
+            let pane = self.contents[slot].pane(self.pane, time, key, self.calls.as_ref());
             match (&arguments, &mut pane.groups) {
                 (Some(arguments), Some(groups)) => groups.add(0, arguments, row, arrival),
                 _ => pane.records.push(Held::of(&rows, row, arrival)),
@@ -147,7 +152,7 @@ impl Operator for CountWindow {
             let (start, end) = content.bounds();
             match (&self.calls, &mut results) {
                 (Some(calls), Some(results)) => {
-                    let key = self.table.key(slot);
+                    let key = content.panes.front().map_or(self.table.key(slot), |pane| &pane.key);
                     let groups = &content.merged(calls);
                     let window = Some((start, end));
                     results.push(calls, pos, &Group { key, groups, slot: 0, window, time: end, rank });

@@ -1,7 +1,7 @@
 //! Keys of `partition_by` over a batch: their values, and a table from keys to dense slots.
 //!
-//! Two keys are the same if they are equal in the language's total order (1 and 1.0 are one key); a key shows the values of
-//! its first record.
+//! Two keys are the same if they are equal in the language's total order (1 and 1.0 are one key); a result shows the key as
+//! its first record has it, so who reports contents of his own keeps their keys, too.
 
 use crate::batch::{FiredRank, Rows, phase};
 use crate::column::Column;
@@ -89,6 +89,27 @@ impl KeyColumns {
         self.columns.iter().map(|column| column.get(row)).collect()
     }
 
+    /// Can keys be the same and yet look different? Texts cannot.
+    fn varies(&self) -> bool {
+        !self.columns.iter().all(|column| matches!(column, Column::Str(_)))
+    }
+
+    /// Does the key of a row, which is the same as this one, look like it?
+    fn looks_like(&self, row: usize, key: &[Value]) -> bool {
+        self.columns.iter().zip(key).all(|(column, value)| match (column, value) {
+            (Column::Str(_), Value::Str(_)) => true,
+            (column, value) => match (column.get(row), value) {
+                (Value::Float(a), Value::Float(b)) => a.to_bits() == b.to_bits(),
+                (a, b) => a == *b,
+            },
+        })
+    }
+
+    /// The key of a row, shared with one that is the same, if it looks like it.
+    pub fn like(&self, row: usize, key: &Arc<[Value]>) -> Arc<[Value]> {
+        if self.looks_like(row, key) { key.clone() } else { self.values(row) }
+    }
+
     #[inline]
     fn is(&self, row: usize, key: &[Value]) -> bool {
         self.columns.iter().zip(key).all(|(column, value)| match (column, value) {
@@ -100,7 +121,10 @@ impl KeyColumns {
 
 struct Entry {
     hash: u64,
+    /// As the earliest record has it.
     key: Arc<[Value]>,
+    /// Event time of the earliest record, where that was asked for.
+    time: i64,
     /// Where its first record stood; see [`began`].
     began: u64,
 }
@@ -150,35 +174,56 @@ impl KeyTable {
     pub fn slot(&mut self, columns: &KeyColumns, row: usize) -> (usize, bool) {
         match self.find(columns, row) {
             Some(slot) => (slot, false),
-            None => (self.insert(columns.hashes[row], columns.values(row), 0), true),
+            None => {
+                let entry = Entry { hash: columns.hashes[row], key: columns.values(row), time: 0, began: 0 };
+                (self.insert(entry), true)
+            }
         }
     }
 
-    /// Slots of the keys of some rows, of which `began` says where they stand. Keys that `known` has are shared with it.
+    /// Slots of the keys of some rows, of which `at` gives the event time and where they stand ([`began`]). Keys that
+    /// `known` has are shared with it.
     pub fn slots_of(
         &mut self,
         columns: &KeyColumns,
         rows: Range<usize>,
-        began: impl Fn(usize) -> u64,
+        at: impl Fn(usize) -> (i64, u64),
         known: Option<&KeyTable>,
         slots: &mut Vec<u32>,
     ) {
         slots.clear();
+        let varies = columns.varies();
         for row in rows {
             let slot = match self.find(columns, row) {
-                Some(slot) => slot,
+                Some(slot) => {
+                    if varies {
+                        self.show_earlier(slot, columns, row, at(row).0);
+                    }
+                    slot
+                }
                 None => {
-                    let shared = known.and_then(|known| known.find(columns, row).map(|slot| known.key(slot).clone()));
-                    self.insert(columns.hashes[row], shared.unwrap_or_else(|| columns.values(row)), began(row))
+                    let shared = known.and_then(|known| known.find(columns, row).map(|slot| known.key(slot)));
+                    let key = shared.map_or_else(|| columns.values(row), |key| columns.like(row, key));
+                    let (time, began) = at(row);
+                    self.insert(Entry { hash: columns.hashes[row], key, time, began })
                 }
             };
             slots.push(slot as u32);
         }
     }
 
-    /// Slot of a key that another table has.
+    /// A key looks as its earliest record has it.
+    fn show_earlier(&mut self, slot: usize, columns: &KeyColumns, row: usize, time: i64) {
+        let entry = &mut self.entries[slot];
+        if time < entry.time {
+            entry.time = time;
+            entry.key = columns.like(row, &entry.key);
+        }
+    }
+
+    /// Slot of a key that another table has, of later records.
     pub fn slot_of(&mut self, other: &KeyTable, slot: usize) -> usize {
-        let Entry { hash, key, began } = &other.entries[slot];
+        let Entry { hash, key, time, began } = &other.entries[slot];
         let same = |slot: &u32| {
             let entry = &self.entries[*slot as usize];
             entry.hash == *hash && entry.key.iter().zip(key.iter()).all(|(a, b)| same_key(a, b))
@@ -189,12 +234,12 @@ impl KeyTable {
                 entry.began = entry.began.min(*began);
                 slot as usize
             }
-            None => self.insert(*hash, key.clone(), *began),
+            None => self.insert(Entry { hash: *hash, key: key.clone(), time: *time, began: *began }),
         }
     }
 
-    fn insert(&mut self, hash: u64, key: Arc<[Value]>, began: u64) -> usize {
-        let entry = Entry { hash, key, began };
+    fn insert(&mut self, entry: Entry) -> usize {
+        let hash = entry.hash;
         let slot = match self.free.pop() {
             Some(slot) => {
                 self.entries[slot as usize] = entry;
@@ -222,7 +267,7 @@ impl KeyTable {
     /// Order of a key among those that are reported together.
     pub fn rank(&self, slot: usize) -> FiredRank {
         let entry = &self.entries[slot];
-        (entry.began, entry.hash)
+        (0, entry.began, entry.hash)
     }
 
     /// All slots in the order of their ranks. Only for tables from which nothing was removed.
@@ -271,7 +316,7 @@ mod tests {
         let columns = KeyColumns::new(vec![from_values(values)], 6);
         let mut table = KeyTable::default();
         let mut slots = Vec::new();
-        table.slots_of(&columns, 0..6, |row| row as u64, None, &mut slots);
+        table.slots_of(&columns, 0..6, |row| (0, row as u64), None, &mut slots);
         assert_eq!(slots, [0, 1, 2, 2, 3, 0]);
         table.remove(1);
         assert_eq!((table.len(), table.slots()), (3, 4));

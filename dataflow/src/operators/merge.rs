@@ -1,7 +1,7 @@
 //! `merge`: the union of its inputs by position; a record enters once, if any branch on its input lets it in.
 
 use super::{Context, Operator};
-use crate::batch::{Chunk, Rows};
+use crate::batch::{Chunk, FiredRank, Rows};
 use crate::column::Column;
 use crate::kernel::Kernel;
 use crate::whole::Whole;
@@ -106,6 +106,13 @@ impl Entry {
     }
 }
 
+/// Rows that came by the input at this place: at one result time those of one input come before those of the next.
+fn routed(rows: Rows, place: u64) -> Rows {
+    let route = |&(route, began, key): &FiredRank| (place.min(255) << 56 | route >> 8, began, key);
+    let rank = rows.rank.as_ref().map(|rank| Arc::new(rank.iter().map(route).collect()));
+    Rows { rank, ..rows }
+}
+
 impl Operator for Merge {
     fn apply(&mut self, chunk: &Arc<Chunk>, mut ports: Vec<Option<Rows>>, context: &Context) -> Option<Rows> {
         let mut parts: Vec<Option<Rows>> = (0..ports.len()).map(|_| None).collect();
@@ -119,10 +126,7 @@ impl Operator for Merge {
             });
             parts[entry.port] = rows.and_then(|rows| entry.enter(chunk, rows, context));
         }
-        let mut parts: Vec<Rows> = self.order.iter().filter_map(|&port| parts[port].take()).collect();
-        if parts.len() < 2 {
-            return parts.pop();
-        }
-        Rows::in_order(parts)
+        let parts = self.order.iter().zip(1..).filter_map(|(&port, place)| Some(routed(parts[port].take()?, place)));
+        Rows::in_order(parts.collect())
     }
 }

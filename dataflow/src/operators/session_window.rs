@@ -8,6 +8,7 @@ use super::{Context, Operator};
 use crate::batch::{Chunk, Released, Rows, phase};
 use crate::clock::{Progress, Watermark};
 use rarog_lang::plan::{Aggregate, Key};
+use rarog_lang::value::Value;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -19,6 +20,8 @@ struct Session {
     id: u32,
     /// Where its first record stood.
     began: u64,
+    /// The key as its earliest record has it.
+    key: Arc<[Value]>,
     records: Vec<Held>,
 }
 
@@ -101,13 +104,12 @@ impl SessionWindow {
     }
 
     fn report(&mut self, mut session: Session, slot: usize, end: i64, pos: u64, fired: &mut Fired) {
-        let key = self.table.key(slot).clone();
-        let rank = (session.began, self.table.hash(slot));
+        let rank = (0, session.began, self.table.hash(slot));
         match (&mut self.states, &mut fired.results) {
             (Some(states), Some(results)) => {
                 let window = Some((session.first, end));
                 let of = session.id as usize;
-                let group = Group { key: &key, groups: &states.groups, slot: of, window, time: end, rank };
+                let group = Group { key: &session.key, groups: &states.groups, slot: of, window, time: end, rank };
                 results.push(&states.calls, pos, &group);
                 states.groups.reset(of);
             }
@@ -141,19 +143,25 @@ impl SessionWindow {
                 }
                 return None;
             }
-            None => self.begin(slot, time, began),
+            None => {
+                let key = passage.columns.like(row, self.table.key(slot));
+                self.begin(slot, time, began, key)
+            }
         };
         while let Some(other) = self.open[slot].iter().skip(index + 1).position(touches) {
             let other = self.open[slot].swap_remove(index + 1 + other);
             self.join(slot, index, other);
         }
         let session = &mut self.open[slot][index];
-        session.first = session.first.min(time);
+        if time < session.first {
+            session.first = time;
+            session.key = passage.columns.like(row, &session.key);
+        }
         session.last = session.last.max(time);
         Some((slot, index))
     }
 
-    fn begin(&mut self, slot: usize, time: i64, began: u64) -> usize {
+    fn begin(&mut self, slot: usize, time: i64, began: u64, key: Arc<[Value]>) -> usize {
         let id = self.free.pop().unwrap_or_else(|| {
             self.ids += 1;
             self.ids - 1
@@ -162,13 +170,16 @@ impl SessionWindow {
             states.groups.grow(self.ids as usize);
         }
         self.ends.entry(time.saturating_add(self.gap)).or_default().insert(id, slot);
-        self.open[slot].push(Session { first: time, last: time, id, began, records: Vec::new() });
+        self.open[slot].push(Session { first: time, last: time, id, began, key, records: Vec::new() });
         self.open[slot].len() - 1
     }
 
     fn join(&mut self, slot: usize, into: usize, other: Session) {
         let session = &mut self.open[slot][into];
-        session.first = session.first.min(other.first);
+        if other.first < session.first {
+            session.first = other.first;
+            session.key = other.key;
+        }
         session.last = session.last.max(other.last);
         session.began = session.began.min(other.began);
         session.records.extend(other.records);

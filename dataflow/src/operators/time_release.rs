@@ -65,7 +65,7 @@ impl TimeRelease {
         let mut slots = Vec::with_capacity(1);
         while end > time && end > self.closed {
             let content = self.windows.entry(end).or_default();
-            content.keys.slots_of(columns, row..row + 1, |_| began, None, &mut slots);
+            content.keys.slots_of(columns, row..row + 1, |_| (0, began), None, &mut slots);
             content.records.resize_with(content.keys.slots(), Vec::new);
             content.records[slots[0] as usize].push(held.clone());
             end -= self.slide;

@@ -133,8 +133,8 @@ impl TimeWindow {
         let Some((_, pane)) = around.next() else { return };
         let known = around.next().map(|(_, pane)| &pane.keys);
         let (rows, seq) = (passage.rows, passage.chunk.seq);
-        let began = |row: usize| key::began(seq, rows.pos[row]);
-        pane.keys.slots_of(&passage.columns, run.clone(), began, known, &mut self.slots);
+        let at = |row: usize| (rows.time[row], key::began(seq, rows.pos[row]));
+        pane.keys.slots_of(&passage.columns, run.clone(), at, known, &mut self.slots);
         pane.groups.grow(pane.keys.slots());
         pane.groups.add_rows(&self.slots, run, &passage.arguments, &|row| (rows.time[row], seq, rows.pos[row]));
     }
