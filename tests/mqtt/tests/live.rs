@@ -5,7 +5,8 @@ use rarog_mqtt_tests::{Broker, Observer, Process, Publisher, Seen, Settings, pro
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Nothing takes so long, except on a machine that is busy with other things.
+const PATIENCE: Duration = Duration::from_secs(240);
 const CONNECTED: &str = "(in): connected";
 
 /// Starts a program under its file's name, and waits until it is subscribed.
@@ -117,7 +118,7 @@ fn a_run_that_is_killed_again_and_again_loses_nothing() {
 
 #[test]
 fn a_run_that_is_killed_over_a_backlog_loses_nothing() {
-    const COUNT: u64 = 100_000;
+    const COUNT: u64 = 60_000;
     const KILLS: u64 = 8;
     let broker = unhurried();
     let (observer, path) = (observe(&broker), seed(&broker));
