@@ -96,6 +96,13 @@ pub struct Released {
 }
 
 impl Rows {
+    /// Do this row and the one before it come from different windows? Numbers of windows are one peer's own.
+    pub fn begins_window(&self, row: usize) -> bool {
+        let instance = |row: usize| self.released.as_ref().map(|released| released[row].instance);
+        let rank = |row: usize| self.rank.as_ref().map(|rank| rank[row]);
+        row == 0 || instance(row) != instance(row - 1) || rank(row) != rank(row - 1)
+    }
+
     /// Number of rows.
     pub fn len(&self) -> usize {
         self.pos.len()

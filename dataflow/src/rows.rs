@@ -91,7 +91,7 @@ impl Rows {
             let pos = rows.pos[row as usize];
             let fired = pos & ((1 << phase::BITS) - 1) == phase::FIRED;
             let rank = rows.rank.as_ref().map_or((0, 0, 0), |rank| rank[row as usize]);
-            (pos, if fired { (rows.time[row as usize], rank) } else { (0, (0, 0, 0)) })
+            (pos, if fired { rows.time[row as usize] } else { 0 }, rank)
         };
         let mut order: Vec<u32> = (0..rows.len() as u32).collect();
         if order.is_sorted_by_key(|&row| key(row)) {

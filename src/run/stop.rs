@@ -49,10 +49,12 @@ impl Stop {
 
     /// Calls this when somebody asks; at once if somebody has.
     pub fn on_request(&self, wake: Waker) {
+        let mut wakers = self.wakers.lock().unwrap_or_else(PoisonError::into_inner);
+        // Asked under the lock, a request is either seen here or finds the waker in the list.
         if self.is_requested() {
             wake();
         }
-        self.wakers.lock().unwrap_or_else(PoisonError::into_inner).push(wake);
+        wakers.push(wake);
     }
 
     /// Lets Ctrl-C and SIGTERM ask, and says that they were heard.

@@ -92,13 +92,6 @@ impl MqttSink {
         }
     }
 
-    /// Takes an output, or refuses it with [`SendError::Full`].
-    pub fn try_send(&self, output: &Output) -> Result<Ticket, SendError> {
-        let taken = self.take(&mut self.shared.lock(), output);
-        self.shared.feed.notify_one();
-        taken
-    }
-
     /// Takes outputs also over the limit: for callers who must not wait, and who take in nothing more themselves until
     /// [`MqttSink::has_room`] says so. Gives the outputs that cannot be published, with the reason.
     pub fn send_over<'o>(&self, outputs: &'o [Output]) -> Vec<(&'o Output, SendError)> {

@@ -31,7 +31,7 @@ impl Operator for AggregateReleased {
         let mut first = 0;
         while first < rows.len() {
             let window = released[first];
-            let same = released[first..].iter().take_while(|other| other.instance == window.instance).count();
+            let same = 1 + (first + 1..rows.len()).take_while(|row| !rows.begins_window(*row)).count();
             let content = first..first + same;
             let mut table = KeyTable::default();
             table.slots_of(&columns, content.clone(), |_| (0, 0), None, &mut slots);

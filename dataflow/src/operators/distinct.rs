@@ -109,11 +109,10 @@ fn memory(within: i64) -> i64 {
 
 /// Rows that are the first of their values in their window.
 fn select_per_window(rows: &Rows, values: &KeyColumns) -> Vec<u32> {
-    let Some(released) = &rows.released else { return (0..rows.len() as u32).collect() };
     let mut seen = KeyTable::default();
     let mut selected = Vec::new();
     for row in 0..rows.len() {
-        if row > 0 && released[row].instance != released[row - 1].instance {
+        if row > 0 && rows.begins_window(row) {
             seen = KeyTable::default();
         }
         if seen.slot(values, row).1 {

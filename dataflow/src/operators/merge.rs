@@ -109,8 +109,11 @@ impl Entry {
 /// Rows that came by the input at this place: at one result time those of one input come before those of the next.
 fn routed(rows: Rows, place: u64) -> Rows {
     let route = |&(route, began, key): &FiredRank| (place.min(255) << 56 | route >> 8, began, key);
-    let rank = rows.rank.as_ref().map(|rank| Arc::new(rank.iter().map(route).collect()));
-    Rows { rank, ..rows }
+    let rank = match &rows.rank {
+        Some(rank) => rank.iter().map(route).collect(),
+        None => vec![route(&(0, 0, 0)); rows.len()],
+    };
+    Rows { rank: Some(Arc::new(rank)), ..rows }
 }
 
 impl Operator for Merge {
@@ -126,7 +129,11 @@ impl Operator for Merge {
             });
             parts[entry.port] = rows.and_then(|rows| entry.enter(chunk, rows, context));
         }
-        let parts = self.order.iter().zip(1..).filter_map(|(&port, place)| Some(routed(parts[port].take()?, place)));
+        let ranked = parts.iter().flatten().any(|part| part.rank.is_some());
+        let parts = self.order.iter().zip(1..).filter_map(|(&port, place)| {
+            let part = parts[port].take()?;
+            Some(if ranked { routed(part, place) } else { part })
+        });
         Rows::in_order(parts.collect())
     }
 }

@@ -1,7 +1,7 @@
 //! `process(f(args))`: the records that a user function emits take the place of its input.
 
 use super::{Context, Operator};
-use crate::batch::{Chunk, EventTypes, Rows, phase};
+use crate::batch::{Chunk, EventTypes, FiredRank, Rows, phase};
 use crate::column::from_values;
 use crate::kernel::Kernel;
 use crate::rt::DeadRecord;
@@ -41,12 +41,16 @@ impl Operator for Process {
             context.limit_hits(chunk, &rows, &arg.limit_hits());
         }
         let (mut pos, mut time, mut from) = (Vec::new(), Vec::new(), Vec::new());
+        let mut rank: Vec<FiredRank> = Vec::new();
         let mut records: Vec<Map> = Vec::new();
         let mut hits = Vec::new();
         let mut evaluator = Evaluator::new(&self.functions);
         for row in 0..rows.len() {
             let values = args.iter().map(|column| column.get(row)).collect();
-            for (_, fields) in evaluator.process(self.function, values) {
+            let (inputs, began, hash) = rows.rank.as_ref().map_or((0, 0, 0), |rank| rank[row]);
+            for (index, (_, fields)) in (0..).zip(evaluator.process(self.function, values)) {
+                // Records of one cause keep their order wherever their keys send them.
+                rank.push((inputs, began, hash.saturating_add(index)));
                 pos.push(rows.pos[row]);
                 time.push(rows.time[row]);
                 from.push(row);
@@ -72,7 +76,7 @@ impl Operator for Process {
             columns,
             whole: Some(Whole::Values(Arc::new(whole))),
             released: rows.released.map(|all| Arc::new(from.iter().map(|&row| all[row]).collect())),
-            rank: rows.rank.map(|all| Arc::new(from.iter().map(|&row| all[row]).collect())),
+            rank: Some(Arc::new(rank)),
         })
     }
 }

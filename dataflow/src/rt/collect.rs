@@ -32,6 +32,10 @@ impl Collector {
                 .zip(ports)
                 .filter_map(|(node, parts)| Some(OutputRows { node: (*node)?, rows: Rows::in_order(parts)? }))
                 .collect();
+            // What a failed operator did not do has not happened: nothing of it is complete.
+            if self.shared.failed() {
+                return;
+            }
             self.shared.host.completed(Completed { chunk, outputs });
             self.shared.chunk_through();
         }

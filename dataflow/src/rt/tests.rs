@@ -148,12 +148,14 @@ impl Intake for Chunks {
 /// Keeps results as text, and counts dead letters by reason.
 #[derive(Default)]
 struct Kept {
+    completed: std::sync::atomic::AtomicU64,
     lines: Mutex<Vec<String>>,
     dead: Mutex<BTreeMap<&'static str, u64>>,
 }
 
 impl Host for Kept {
     fn completed(&self, completed: Completed) {
+        self.completed.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
         for output in completed.outputs {
             for row in 0..output.rows.len() {
                 let values: Vec<Value> = output.rows.columns.iter().map(|column| column.get(row)).collect();
@@ -265,8 +267,11 @@ fn a_pipeline_that_fails_leaves_its_neighbours_alone() {
     for decode in bad {
         let chunks = Arc::new(Chunks::default());
         chunks.push(decode);
-        let failed = thread.install(job(plan(0), chunks).0).unwrap().wait();
+        let (job, kept) = job(plan(0), chunks);
+        let failed = thread.install(job).unwrap().wait();
         assert!(matches!(failed, Err(RunError::Failed(_))), "{failed:?}");
+        // What is not complete is not acknowledged.
+        assert_eq!(kept.completed.load(std::sync::atomic::Ordering::SeqCst), 0);
     }
     for (running, kept) in neighbours {
         running.wait().unwrap();

@@ -1,7 +1,5 @@
 //! Did-you-mean: the known name that is nearest to an unknown one, if it is near enough to have been meant.
 
-use std::sync::Arc;
-
 /// Names longer than this are not compared: nobody mistypes them by a letter, and the work is the product of the lengths.
 const NAME_CHARS: usize = 64;
 /// So many known names are compared with an unknown one.
@@ -33,11 +31,6 @@ pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
 /// The `help:` line for an unknown name.
 pub fn did_you_mean<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
     nearest(name, known).map(|near| format!("did you mean `{near}`?"))
-}
-
-/// The same over shared names.
-pub fn did_you_mean_of(name: &str, known: &[Arc<str>]) -> Option<String> {
-    did_you_mean(name, known.iter().map(|known| &**known))
 }
 
 /// Edit distance where exchanging two neighbours counts once, without regard to case.

@@ -89,11 +89,6 @@ pub fn converts(from: &Type, to: &Type) -> bool {
     }
 }
 
-/// Must the conversion be made, or are values of `from` values of `to` already?
-pub fn is_already(from: &Type, to: &Type) -> bool {
-    from == to || *to == Type::Any || *from == Type::Null
-}
-
 /// What is true of a value that is of one of two types.
 pub fn join(a: Type, b: Type) -> Type {
     match (a, b) {

@@ -121,7 +121,7 @@ impl<'c> Ids<'c> {
             (Firing::Window { revision, .. }, Some(rank)) if fired => {
                 let revision = revision.map(|column| rows.columns[column].get(row));
                 let revision = if let Some(Value::Int(number)) = revision { number } else { 0 };
-                Mark::Window(rank[row].1, rows.time[row], revision)
+                Mark::Window(rank[row].2, rows.time[row], revision)
             }
             _ if fired || self.is_nobodys(row) => Mark::Content(self.identity.content(rows.time[row], content)),
             _ => Mark::Record(self.causes[row]),
@@ -219,7 +219,7 @@ mod tests {
     fn rows_of_a_record_have_its_id_wherever_it_stands_in_its_chunk() {
         let (a, b) = (message(1, b"a", Qos::AtLeastOnce), message(2, b"b", Qos::AtLeastOnce));
         let together = messages(vec![a.clone(), b.clone()]);
-        let none = (0, 0);
+        let none = (0, 0, 0);
         let both = rows(&[(0, DIRECT, 5, none, 0), (0, DIRECT, 5, none, 0), (1, DIRECT, 6, none, 0)]);
         let of_both = ids(Firing::Other, &together, &both, &["x"]);
         assert_eq!(distinct(&of_both), 3);
@@ -235,23 +235,23 @@ mod tests {
     fn results_of_windows_go_by_key_end_and_revision() {
         let window = Firing::Window { operator: 3, revision: Some(0) };
         let list = [
-            (0, FIRED, 10, (1, 70), 0),
-            (0, FIRED, 10, (2, 71), 0),
-            (1, FIRED, 20, (3, 70), 0),
-            (1, FIRED, 20, (3, 70), 1),
+            (0, FIRED, 10, (0, 1, 70), 0),
+            (0, FIRED, 10, (0, 2, 71), 0),
+            (1, FIRED, 20, (0, 3, 70), 0),
+            (1, FIRED, 20, (0, 3, 70), 1),
         ];
         let origin = messages(vec![message(1, b"a", Qos::AtLeastOnce), message(2, b"b", Qos::AtLeastOnce)]);
         let first = ids(window, &origin, &rows(&list), &["x"]);
         assert_eq!(distinct(&first), 4);
         // Fired by time instead, with another content, from windows that began elsewhere.
-        let list = [(0, FIRED, 20, (9, 70), 0), (0, FIRED, 10, (8, 71), 0)];
+        let list = [(0, FIRED, 20, (0, 9, 70), 0), (0, FIRED, 10, (0, 8, 71), 0)];
         let later = ids(window, &Origin::Time, &rows(&list), &["other"]);
         assert_eq!(later, [first[2], first[1]]);
     }
 
     #[test]
     fn what_else_fires_goes_by_its_content() {
-        let rank = (0, 0);
+        let rank = (0, 0, 0);
         let list = [(0, FIRED, 10, rank, 0), (0, FIRED, 10, rank, 0), (0, FIRED, 10, rank, 0), (0, FIRED, 11, rank, 0)];
         let origin = messages(vec![message(1, b"a", Qos::AtLeastOnce)]);
         let fired = ids(Firing::Other, &origin, &rows(&list), &["x", "y"]);

@@ -43,6 +43,8 @@ pub struct LiveHost {
     dead_file: DeadFile,
     /// Dead letters that may still be in the file's buffer.
     unwritten: AtomicBool,
+    /// Something could not be written: nothing is sent or completed any more.
+    failed: AtomicBool,
     on_failure: Box<dyn Fn(String) + Send + Sync>,
 }
 
@@ -92,6 +94,7 @@ impl LiveHost {
             sent: AtomicU64::new(0),
             dead_file,
             unwritten: AtomicBool::new(false),
+            failed: AtomicBool::new(false),
             on_failure,
         }
     }
@@ -162,6 +165,9 @@ impl LiveHost {
 
 impl Host for LiveHost {
     fn completed(&self, completed: Completed) {
+        if self.failed.load(Ordering::Acquire) {
+            return;
+        }
         let seq = completed.chunk.seq;
         let sent = self.send(&completed).map_err(|error| format!("cannot write outputs: {error}"));
         self.printer.completed(completed);
@@ -169,7 +175,10 @@ impl Host for LiveHost {
         match sent.and_then(|()| written()) {
             Ok(()) => self.progress.completed(seq),
             // The chunk's messages are not acknowledged: they come again when there is room on the disk.
-            Err(message) => (self.on_failure)(message),
+            Err(message) => {
+                self.failed.store(true, Ordering::Release);
+                (self.on_failure)(message);
+            }
         }
     }
 

@@ -130,6 +130,11 @@ impl LiveIntake {
         }
     }
 
+    /// The connections, by inlet.
+    pub fn sources(&self) -> Vec<Option<Arc<MqttSource>>> {
+        sources(&lock(&self.state).inlets)
+    }
+
     /// Attaches it to inlets, once.
     pub fn attach(&self, inlets: Vec<OpenInlet>) {
         {
@@ -173,15 +178,6 @@ impl LiveIntake {
             OpenInlet::Lines(_) => 0,
         };
         lock(&self.state).inlets.iter().map(of_inlet).sum()
-    }
-
-    /// The connections, by inlet.
-    pub fn sources(&self) -> Vec<Option<Arc<MqttSource>>> {
-        let of_inlet = |inlet: &OpenInlet| match inlet {
-            OpenInlet::Mqtt(inlet) => Some(inlet.source.clone()),
-            OpenInlet::Lines(_) => None,
-        };
-        lock(&self.state).inlets.iter().map(of_inlet).collect()
     }
 
     /// Asks the inlets in turn until one has something.
@@ -396,4 +392,13 @@ fn empty(chunk: Chunk, inputs: usize) -> Decoded {
 fn wall_clock() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
+}
+
+/// The MQTT sources among inlets, by inlet.
+pub fn sources(inlets: &[OpenInlet]) -> Vec<Option<Arc<MqttSource>>> {
+    let of_inlet = |inlet: &OpenInlet| match inlet {
+        OpenInlet::Mqtt(inlet) => Some(inlet.source.clone()),
+        OpenInlet::Lines(_) => None,
+    };
+    inlets.iter().map(of_inlet).collect()
 }

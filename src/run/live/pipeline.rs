@@ -179,8 +179,9 @@ impl LivePipeline {
             }
             match self.open_inlets(inlets, &watch, terms) {
                 Ok(inlets) => {
+                    // Before anything can be read, so that nothing is acknowledged to nobody.
+                    self.progress.connect(intake::sources(&inlets));
                     self.intake.attach(inlets);
-                    self.progress.connect(self.intake.sources());
                 }
                 Err(message) => self.trouble.fail(exit::USAGE, message),
             }

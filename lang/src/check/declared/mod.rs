@@ -172,11 +172,6 @@ impl<'a> Declared<'a> {
         self.contexts.contains_key(name)
     }
 
-    /// Names of events, streams and patterns, for did-you-mean.
-    pub fn names_of_events_and_streams(&self) -> Vec<Arc<str>> {
-        self.named.keys().cloned().collect()
-    }
-
     /// Names of streams, for did-you-mean.
     pub fn names_of_streams(&self) -> Vec<Arc<str>> {
         self.named.iter().filter(|(_, named)| **named == Named::Stream).map(|(name, _)| name.clone()).collect()

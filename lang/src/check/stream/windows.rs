@@ -106,10 +106,7 @@ impl Chain<'_, '_> {
                     None => (ns, size.span),
                 };
                 self.slide_fits(ns, slide.0, slide.1)?;
-                if i128::from(ns) > i128::from(slide.0) * WINDOW_OVERLAP {
-                    self.bad_slide(slide.1, "must be at least a 10000th of the size");
-                    return None;
-                }
+                self.overlap_fits(ns, slide.0, slide.1)?;
                 Some(Window::Time { size: ns, slide: slide.0 })
             }
             Value::Int(records) => {
@@ -119,6 +116,7 @@ impl Chain<'_, '_> {
                     None => (records, size.span),
                 };
                 self.slide_fits(records, slide.0, slide.1)?;
+                self.overlap_fits(records, slide.0, slide.1)?;
                 Some(Window::Count { size: records.unsigned_abs(), slide: slide.0.unsigned_abs() })
             }
             _ => {
@@ -132,6 +130,14 @@ impl Chain<'_, '_> {
     fn slide_fits(&mut self, size: i64, slide: i64, span: Span) -> Option<()> {
         if slide > size {
             self.bad_slide(span, "must not be larger than the size");
+            return None;
+        }
+        Some(())
+    }
+
+    fn overlap_fits(&mut self, size: i64, slide: i64, span: Span) -> Option<()> {
+        if i128::from(size) > i128::from(slide) * WINDOW_OVERLAP {
+            self.bad_slide(span, "must be at least a 10000th of the size");
             return None;
         }
         Some(())
