@@ -7,6 +7,7 @@ mod formatting;
 mod meaning;
 mod mutated_programs;
 mod parse_cases;
+mod plans;
 mod refusals;
 mod soundness;
 mod syntax;
