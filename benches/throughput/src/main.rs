@@ -1,5 +1,6 @@
-//! `cargo run -p rarog-bench --profile dist`: events per second and CPU-seconds per million events of `rarog run` beside a
-//! hand-written single-purpose program for the same job (the anchor), in one run.
+//! Events per second and CPU-seconds per million events of `rarog run` beside a hand-written single-purpose program for the
+//! same job (the anchor), in one run. Built by `cargo build --profile dist -p rarog -p rarog-bench --no-default-features`;
+//! `rarog-bench` measures the `rarog` beside it.
 //!
 //! CPU per event is the slope between two input sizes, so that start-up does not count: (median CPU at the larger size -
 //! median CPU at the smaller) / difference of the sizes. A time counts only if both give the same rows.

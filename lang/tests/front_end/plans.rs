@@ -30,9 +30,7 @@ fn expressions(node: &Node) -> Vec<(usize, &Expr)> {
             .collect(),
         Op::Filter(condition) => vec![(0, condition)],
         Op::Project { items, .. } | Op::Print(items) => first(items.iter().collect()),
-        Op::Window { key, aggregate, .. } => {
-            first(of_keys(key).chain(aggregate.iter().flat_map(of_calls)).collect())
-        }
+        Op::Window { key, aggregate, .. } => first(of_keys(key).chain(aggregate.iter().flat_map(of_calls)).collect()),
         Op::AggregateReleased { key, aggregate } | Op::AggregateRunning { key, aggregate } => {
             first(of_keys(key).chain(of_calls(aggregate)).collect())
         }
@@ -85,8 +83,15 @@ fn flaws(plan: &Plan) -> Vec<String> {
             }
         }
         match &node.op {
-            Op::Filter(_) | Op::Distinct { .. } | Op::Limit(_) | Op::Print(_) | Op::Log { .. } | Op::Alert { .. }
-            | Op::Send { .. } | Op::Emit | Op::Retype(_) => {
+            Op::Filter(_)
+            | Op::Distinct { .. }
+            | Op::Limit(_)
+            | Op::Print(_)
+            | Op::Log { .. }
+            | Op::Alert { .. }
+            | Op::Send { .. }
+            | Op::Emit
+            | Op::Retype(_) => {
                 let same = node.inputs.len() == 1 && node.layout == plan.nodes[node.inputs[0] as usize].layout;
                 check(same, "it passes records on and has another layout");
                 if let Op::Send { connector, .. } = &node.op {
@@ -122,7 +127,9 @@ fn flaws(plan: &Plan) -> Vec<String> {
                     }
                 }
             }
-            Op::Process { function, .. } => check((*function as usize) < plan.functions.len(), "a function that is none"),
+            Op::Process { function, .. } => {
+                check((*function as usize) < plan.functions.len(), "a function that is none")
+            }
             Op::Input(input) => check(plan.inputs[*input as usize].layout == node.layout, "an input of another layout"),
             _ => {}
         }
@@ -131,7 +138,11 @@ fn flaws(plan: &Plan) -> Vec<String> {
         if stream.node as usize >= plan.nodes.len() {
             flaws.push(format!("stream {} has no node", stream.name));
         }
-        if stream.clock.iter().any(|term| term.delay < 0 || term.input.is_some_and(|at| at as usize >= plan.inputs.len())) {
+        if stream
+            .clock
+            .iter()
+            .any(|term| term.delay < 0 || term.input.is_some_and(|at| at as usize >= plan.inputs.len()))
+        {
             flaws.push(format!("stream {} goes by no clock", stream.name));
         }
     }
@@ -196,7 +207,8 @@ const OPERATORS: [&str; 26] = [
 ];
 
 /// What the first stream of a random program reads, and what the others may read besides.
-const SOURCES: [&str; 5] = ["E", "F", "merge(E, F)", "merge(stream X = E .where(a > 1), F where X2 is null)", "timer(2s)"];
+const SOURCES: [&str; 5] =
+    ["E", "F", "merge(E, F)", "merge(stream X = E .where(a > 1), F where X2 is null)", "timer(2s)"];
 
 /// A program of a few streams, as a function of a seed.
 fn random_program(mut seed: u64) -> String {
@@ -204,7 +216,9 @@ fn random_program(mut seed: u64) -> String {
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (seed >> 33) as usize % limit
     };
-    let mut program = "connector C = console()\nevent F: a: int, b: str, k: str\nfn f(x: int):\n    emit X(a: x, b: 1, k: x)\n".to_string();
+    let mut program =
+        "connector C = console()\nevent F: a: int, b: str, k: str\nfn f(x: int):\n    emit X(a: x, b: 1, k: x)\n"
+            .to_string();
     for stream in 0..1 + below(4) {
         let source = match below(3) {
             0 if stream > 0 => format!("S{}", below(stream)),
@@ -277,7 +291,11 @@ fn facts(plan: &Plan) -> Vec<String> {
             _ => kind,
         };
         let layout = columns(&plan.layouts[node.layout as usize]);
-        facts.push(format!("{id} {kind} [{}] {}: {layout}{put_out}", inputs.join(" "), plan.streams[node.stream as usize].name));
+        facts.push(format!(
+            "{id} {kind} [{}] {}: {layout}{put_out}",
+            inputs.join(" "),
+            plan.streams[node.stream as usize].name
+        ));
     }
     for stream in &plan.streams {
         let terms = stream.clock.iter().map(|term| {
