@@ -22,12 +22,12 @@ pub fn check(args: &CheckArgs) -> ExitCode {
         errors += of_program;
         warnings += compiled.diagnostics.len() - of_program;
         match args.format {
-            DiagnosticFormat::Human => eprint!("{}", render_human(&compiled.diagnostics, &compiled.sources)),
+            DiagnosticFormat::Human => say!("{}", render_human(&compiled.diagnostics, &compiled.sources)),
             DiagnosticFormat::Json => stdout::print(&render_json(&compiled.diagnostics, &compiled.sources)),
         }
     }
     if args.format == DiagnosticFormat::Human && errors + warnings > 0 {
-        eprintln!("{}, {}", count(errors, "error"), count(warnings, "warning"));
+        say_line!("{}, {}", count(errors, "error"), count(warnings, "warning"));
     }
     ExitCode::from(if errors > 0 { code.max(exit::FAILED) } else { code })
 }
@@ -43,11 +43,11 @@ pub fn format(args: &FmtArgs) -> ExitCode {
         match format_file(path, args.check) {
             Ok(true) => {}
             Ok(false) => {
-                eprintln!("{} is not formatted; run rarog fmt {0}", path.display());
+                say_line!("{} is not formatted; run rarog fmt {0}", path.display());
                 code = code.max(exit::FAILED);
             }
             Err((failure, message)) => {
-                eprint!("{message}");
+                say!("{message}");
                 code = code.max(failure);
             }
         }
@@ -96,7 +96,7 @@ fn with_draft(path: &Path, connectors: &Connectors, show: impl Fn(&Plan) -> Stri
         Ok(compiled) => compiled,
         Err(code) => return code,
     };
-    eprint!("{}", render_human(&compiled.diagnostics, &compiled.sources));
+    say!("{}", render_human(&compiled.diagnostics, &compiled.sources));
     match compiled.plan.or(compiled.draft) {
         Some(plan) => {
             stdout::print(&show(&plan));

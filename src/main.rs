@@ -1,5 +1,7 @@
 //! The `rarog` binary: command line and glue, the only place that knows all the crates.
 
+#[macro_use]
+mod stderr;
 mod args;
 mod check;
 #[cfg(feature = "demo")]

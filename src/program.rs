@@ -45,7 +45,7 @@ pub fn compile_text(name: &str, text: &str, connectors: &Connectors) -> Result<P
 
 fn plan(compiled: Compiled) -> Result<Plan, ExitCode> {
     if !compiled.diagnostics.is_empty() {
-        eprint!("{}", render_human(&compiled.diagnostics, &compiled.sources));
+        say!("{}", render_human(&compiled.diagnostics, &compiled.sources));
     }
     compiled.plan.ok_or(ExitCode::from(exit::FAILED))
 }
@@ -64,7 +64,7 @@ fn front_end_on_text(name: String, text: &str, connectors: &Connectors) -> Resul
 }
 
 fn usage(message: String) -> ExitCode {
-    eprintln!("rarog: {message}");
+    say_line!("rarog: {message}");
     ExitCode::from(exit::USAGE)
 }
 

@@ -7,7 +7,7 @@ pub fn print(text: &str) {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            eprintln!("rarog: cannot write to standard output: {error}")
+            say_line!("rarog: cannot write to standard output: {error}")
         }
         _ => {}
     }

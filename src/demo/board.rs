@@ -59,7 +59,7 @@ impl Board {
             self.source.acknowledge(messages.iter().map(|message| message.receipt));
             if Instant::now() >= next {
                 next += BEAT;
-                eprintln!("{}", beat.line(published.load(Ordering::Acquire), &seen));
+                say_line!("{}", beat.line(published.load(Ordering::Acquire), &seen));
             }
             if stopping && messages.is_empty() {
                 return Ok(seen);

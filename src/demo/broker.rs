@@ -25,7 +25,7 @@ pub fn start() -> Result<u16, String> {
     let mut broker = Broker::new(config(port));
     let body = move || {
         if let Err(error) = broker.start() {
-            eprintln!("rarog demo: the broker has ended: {error}");
+            say_line!("rarog demo: the broker has ended: {error}");
         }
     };
     thread::Builder::new()

@@ -38,7 +38,7 @@ pub fn main(args: &DemoArgs) -> ExitCode {
     match run(args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure { code, message }) => {
-            eprintln!("rarog demo: {message}");
+            say_line!("rarog demo: {message}");
             ExitCode::from(code)
         }
     }
@@ -57,8 +57,8 @@ fn run(args: &DemoArgs) -> Result<(), Failure> {
     let connectors = Connectors { urls: vec![format!("mqtt_1=mqtt://127.0.0.1:{port}")] };
     let plan = program::compile_text("demo.vpl", PROGRAM, &connectors)
         .map_err(|_| Failure::failed("the program of the demonstration does not compile"))?;
-    eprintln!("{PROGRAM}");
-    eprintln!("broker on 127.0.0.1:{port}, {} readings/s on {INPUT}; Ctrl-C ends", args.rate);
+    say_line!("{PROGRAM}");
+    say_line!("broker on 127.0.0.1:{port}, {} readings/s on {INPUT}; Ctrl-C ends", args.rate);
     let around = Surroundings::plain(Output::None);
     around
         .stop
@@ -76,7 +76,7 @@ fn run(args: &DemoArgs) -> Result<(), Failure> {
     let seen = joined(beside.board)?;
     ended.and(sensors)?;
     let published = beside.published.load(Ordering::Acquire);
-    eprintln!(
+    say_line!(
         "in {seconds:.1} s: {published} readings in ({:.0}/s), {} above 50 degrees out, {} alerts",
         published as f64 / seconds,
         seen.outputs,

@@ -20,7 +20,7 @@ const BUFFER_BYTES: usize = 1 << 20;
 /// Writes the events.
 pub fn main(args: &GenerateArgs) -> ExitCode {
     if args.set != Set::Readings && (args.rate.is_some() || args.keys.is_some()) {
-        eprintln!(
+        say_line!(
             "rarog generate: --rate and --keys belong to the set readings; the others are fixed by --count and --seed"
         );
         return ExitCode::from(exit::USAGE);
@@ -31,7 +31,7 @@ pub fn main(args: &GenerateArgs) -> ExitCode {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
             let file = args.output.as_ref().map_or("standard output".into(), |path| path.display().to_string());
-            eprintln!("rarog generate: cannot write {file}: {error}");
+            say_line!("rarog generate: cannot write {file}: {error}");
             ExitCode::from(exit::USAGE)
         }
     }

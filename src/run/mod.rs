@@ -59,7 +59,7 @@ pub fn main(args: &RunArgs) -> ExitCode {
     match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure { code, message }) => {
-            eprintln!("rarog run: {message}");
+            say_line!("rarog run: {message}");
             ExitCode::from(code)
         }
     }

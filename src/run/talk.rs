@@ -41,8 +41,8 @@ impl Talk {
     /// Says a line.
     pub fn say(&self, line: &str) {
         match &self.bar {
-            Some(bar) => bar.suspend(|| eprintln!("{line}")),
-            None => eprintln!("{line}"),
+            Some(bar) => bar.suspend(|| say_line!("{line}")),
+            None => say_line!("{line}"),
         }
     }
 

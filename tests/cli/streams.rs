@@ -37,6 +37,20 @@ fn a_reader_that_goes_away_ends_the_run_quietly() {
 }
 
 #[test]
+fn nobody_has_to_read_what_is_said_on_stderr() {
+    let mut child = start(&["run", "examples/hot.vpl", "--input", "-"]);
+    drop(child.stderr.take());
+    let mut stdin = child.stdin.take().expect("stdin is piped");
+    stdin.write_all(format!("{READING}no JSON\n{READING}").as_bytes()).expect("the run reads");
+    drop(stdin);
+    let (send, nothing) = channel();
+    send.send(Vec::new()).expect("the receiver is here");
+    let stdout = drain(child.stdout.take().expect("stdout is piped"));
+    let finished = finish(child, "run", &stdout, &nothing).expect("it ends").exits(0);
+    assert_eq!(finished.stdout.lines().filter(|line| line.contains("\"Hot\"")).count(), 2, "{}", finished.stdout);
+}
+
+#[test]
 fn a_reader_of_events_that_goes_away_ends_generate_quietly() {
     let mut child = start(&["generate", "--rate", "100000"]);
     let mut lines = BufReader::new(child.stdout.take().expect("stdout is piped"));
