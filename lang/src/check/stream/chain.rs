@@ -182,6 +182,7 @@ impl<'c, 'a> Chain<'c, 'a> {
             self.at = index;
             if sequence && self.belongs_to_sequence(index) {
                 self.once(op);
+                self.between_arrows(op);
                 continue;
             }
             match op {
@@ -243,6 +244,17 @@ impl<'c, 'a> Chain<'c, 'a> {
         if !partition.used && !self.vague {
             let problem = Diagnostic::new("W0503", partition.word, "partition_by has no effect");
             self.expressions.report(problem.help("it acts on a window, an aggregate or a sequence behind it"));
+        }
+    }
+
+    /// What is wrong with an operator of a sequence wherever it stands: it is unknown, or a condition is not one.
+    fn between_arrows(&mut self, op: &AstOp) {
+        match op {
+            AstOp::Call(word, args) if !is_operator(&word.name) => self.operator(word, args),
+            AstOp::Call(word, args) if matches!(&*word.name, "where" | "filter") => {
+                self.bind(word, &["condition"], 1, args);
+            }
+            _ => {}
         }
     }
 

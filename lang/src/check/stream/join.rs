@@ -30,6 +30,7 @@ impl<'s, 'a: 's> Streams<'s, 'a> {
         }
         let mut parts: Vec<Part> = Vec::new();
         let mut clock = Vec::new();
+        let mut by_type: Vec<Vec<Arc<str>>> = Vec::new();
         for input in inputs {
             let reading = self.reading(&input.source, stream);
             self.refuse_late(&reading, input.source.span);
@@ -41,6 +42,7 @@ impl<'s, 'a: 's> Streams<'s, 'a> {
             let mut names: Vec<Arc<str>> = given.collect();
             let alone = inputs.iter().filter(|other| other.source.name == input.source.name).count() == 1;
             names.extend(Some(input.source.name.clone()).filter(|_| alone || names.is_empty()));
+            by_type.push(reading.names.clone());
             parts.push(Part {
                 names,
                 prefix: own.name.clone(),
@@ -48,6 +50,13 @@ impl<'s, 'a: 's> Streams<'s, 'a> {
                 shape: reading.shape,
                 repeats: false,
             });
+        }
+        // By type, below mere filters too, if one input alone has it.
+        for (part, names) in parts.iter_mut().zip(&by_type) {
+            let alone = |name: &&Arc<str>| by_type.iter().filter(|names| names.contains(name)).count() == 1;
+            let more: Vec<Arc<str>> =
+                names.iter().filter(alone).filter(|name| !part.names.contains(name)).cloned().collect();
+            part.names.extend(more);
         }
         let is = |op: &AstOp, name: &str| matches!(op, AstOp::Call(word, _) if &*word.name == name);
         let vague = super::chain::is_vague(ast);

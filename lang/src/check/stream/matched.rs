@@ -73,6 +73,8 @@ impl Matched {
 }
 
 const FORMS: u32 = 4;
+/// Inputs of a join among which a bare name is looked for.
+const NESTED_INPUTS: usize = 128;
 
 /// What of a part an object stands for.
 #[derive(Clone, Copy, PartialEq)]
@@ -176,7 +178,8 @@ impl MatchedScope<'_> {
     /// A bare field of a join: the first input where it is not null.
     fn first_of_inputs(&mut self, name: &Arc<str>, open: bool) -> Option<Typed> {
         let mut found: Option<Typed> = None;
-        for part in 0..self.matched.parts.len() {
+        // So many inputs as expressions may nest.
+        for part in 0..self.matched.parts.len().min(NESTED_INPUTS) {
             let known = self.matched.parts[part].shape.fields.contains_key(name);
             if !known && !open {
                 continue;

@@ -3,12 +3,34 @@
 use crate::ast::{Expr, ExprKind, LambdaBody};
 use std::sync::Arc;
 
-/// Adds them. A loop, not a recursion: long chains nest deeply on their left side.
+/// Does it read a member of anything that has a name (`a.f`)?
+pub(super) fn reads_member(expr: &Expr) -> bool {
+    let mut found = Vec::new();
+    walk(expr, &mut |expr| {
+        if let ExprKind::Member(of, _) = &expr.kind
+            && let ExprKind::Name(name) = &of.kind
+        {
+            found.push(name);
+        }
+    });
+    !found.is_empty()
+}
+
+/// Adds them.
 pub(super) fn names<'e>(expr: &'e Expr, found: &mut Vec<&'e Arc<str>>) {
+    walk(expr, &mut |expr| {
+        if let ExprKind::Name(name) = &expr.kind {
+            found.push(name);
+        }
+    });
+}
+
+/// Visits an expression and all its parts. A loop, not a recursion: long chains nest deeply on their left side.
+fn walk<'e>(expr: &'e Expr, visit: &mut dyn FnMut(&'e Expr)) {
     let mut open = vec![expr];
     while let Some(expr) = open.pop() {
+        visit(expr);
         match &expr.kind {
-            ExprKind::Name(name) => found.push(name),
             ExprKind::Unary(_, _, a) | ExprKind::IsNull(_, _, a) | ExprKind::IsOther(_, a) | ExprKind::Member(a, _) => {
                 open.push(a);
             }
@@ -36,7 +58,8 @@ pub(super) fn names<'e>(expr: &'e Expr, found: &mut Vec<&'e Arc<str>>) {
                 open.extend(args.iter().map(|arg| &arg.value));
             }
             ExprKind::Call(_, args) => open.extend(args.iter().map(|arg| &arg.value)),
-            ExprKind::Int(_)
+            ExprKind::Name(_)
+            | ExprKind::Int(_)
             | ExprKind::Float(_)
             | ExprKind::Str(_)
             | ExprKind::Duration(_)

@@ -398,6 +398,7 @@ impl<'s, 'a: 's> Streams<'s, 'a> {
                         keys.push((arg.name.as_ref().map_or(name, |given| &given.name).clone(), Type::Any));
                     }
                     _ => {
+                        self.computed_key(&arg.value, parts);
                         let name = arg.name.clone().or_else(|| super::chain::own_name(&arg.value));
                         keys.extend(name.map(|name| (name.name, Type::Any)));
                     }
@@ -405,6 +406,15 @@ impl<'s, 'a: 's> Streams<'s, 'a> {
             }
         }
         keys
+    }
+
+    /// A computed key must have a meaning for every type involved.
+    fn computed_key(&mut self, value: &AstExpr, parts: &[Part]) {
+        for part in parts {
+            let of = Of::Condition { own: Some(0) };
+            let matched = Matched { parts: vec![part.clone()], of, keys: Vec::new() };
+            self.expressions.check(value, &mut MatchedScope { graph: &mut self.graph, matched: &matched, over: None });
+        }
     }
 
     /// A plain key must be a field of every declared type involved.
@@ -449,7 +459,7 @@ fn replaced_before(ops: &[AstOp]) -> bool {
 }
 
 fn reads_alias(value: &AstExpr) -> bool {
-    matches!(value.kind, ExprKind::Member(..))
+    super::mentions::reads_member(value)
 }
 
 impl Chain<'_, '_> {
