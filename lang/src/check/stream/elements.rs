@@ -146,7 +146,11 @@ impl<'e> Elements<'e> {
         let mut steps = Vec::new();
         for member in members {
             match &member.kind {
-                PKind::Step(step) if is_event(member) => {
+                PKind::Step(step) if matches!(step.target, StepTarget::Name(_)) => {
+                    // A refused one keeps its name, so that nothing follows from it.
+                    if !is_event(member) {
+                        self.problems.push(not_yet("a group member other than a plain event", member.span));
+                    }
                     if let StepTarget::Name(name) = &step.target {
                         steps.push(Member { step, name, alias: step.alias.as_ref(), more: Vec::new() });
                     }

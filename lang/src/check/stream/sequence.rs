@@ -111,7 +111,7 @@ impl<'s, 'a: 's> Streams<'s, 'a> {
                 clock = self.element(list, index, element, &mut parts, clock, stream);
             }
             for part in parts {
-                match all.iter_mut().find(|known| known.names == part.names) {
+                match all.iter_mut().find(|known| !part.names.is_empty() && known.names == part.names) {
                     Some(known) => known.shape = std::mem::take(&mut known.shape).union(&part.shape),
                     None => all.push(part),
                 }
