@@ -49,7 +49,8 @@ impl Failure {
 /// Runs programs.
 pub fn main(args: &RunArgs) -> ExitCode {
     let programs: Vec<PathBuf> = args.file.iter().chain(&args.programs).cloned().collect();
-    let ended = match names(args, &programs) {
+    let named = spare(args, &programs).and_then(|()| names(args, &programs));
+    let ended = match named {
         Ok(names) => match compile(args, &programs, names) {
             Ok(pipelines) => run(args, pipelines),
             Err(code) => return code,
@@ -69,6 +70,20 @@ fn run(args: &RunArgs, pipelines: Vec<Pipeline>) -> Result<(), Failure> {
     match &args.input {
         Some(input) => on_file::run(args, input, pipelines),
         None => live::run(args, pipelines),
+    }
+}
+
+/// The file of dead letters is written anew: it must be none that is read.
+fn spare(args: &RunArgs, programs: &[PathBuf]) -> Result<(), Failure> {
+    let Some(dead) = args.dead_letters.as_deref().and_then(|dead| dead.canonicalize().ok()) else { return Ok(()) };
+    let input = args.input.as_ref().map(PathBuf::from);
+    match programs.iter().chain(&input).find(|read| read.canonicalize().is_ok_and(|read| read == dead)) {
+        Some(read) if dead.is_file() => {
+            let message =
+                format!("--dead-letters would overwrite {}, which is read; give another file", read.display());
+            Err(Failure::usage(message))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -177,3 +177,16 @@ fn a_live_run_that_cannot_reach_its_broker_in_time_ends_with_code_3() {
     let finished = rarog(&["run", &program, "--connector", &connector, "--connect-timeout", "300ms"]);
     finished.exits(3).says(&[&format!("127.0.0.1:{port}")]);
 }
+
+#[test]
+fn dead_letters_do_not_overwrite_what_is_read() {
+    let scratch = Scratch::new("spare");
+    let readings = fs::read_to_string(checkout().join(READINGS)).expect("an example");
+    let (input, program) =
+        (scratch.file("in.jsonl", &readings), scratch.file("p.vpl", "stream S = Reading .emit(sensor)\n"));
+    for dead in [&input, &program] {
+        let said = ["would overwrite", dead.as_str()];
+        rarog(&["run", &program, "--input", &input, "--dead-letters", dead]).exits(2).says(&said);
+    }
+    assert_eq!(scratch.read("in.jsonl"), readings);
+}
