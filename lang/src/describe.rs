@@ -78,6 +78,7 @@ impl Names<'_> {
             Expr::Local(slot) => format!("local {slot}"),
             Expr::Record => "the record".into(),
             Expr::EventTime => "event_time()".into(),
+            Expr::MatchStart => "match_start".into(),
             Expr::EventType => "event_type()".into(),
             Expr::WindowStart => "window_start".into(),
             Expr::WindowEnd => "window_end".into(),

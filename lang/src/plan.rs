@@ -379,29 +379,38 @@ pub enum AggregateFn {
 pub struct Join {
     /// Which unmatched records are kept.
     pub kind: JoinKind,
-    /// Name of each input, by which its fields are prefixed.
+    /// Name of each input, by which its fields are prefixed in the record as a whole.
     pub names: Vec<Arc<str>>,
     /// Own condition of each input, over its layout.
     pub conditions: Vec<Option<Expr>>,
-    /// Equalities: per equality, the inputs it is between and the key over each one's layout.
+    /// Equalities between inputs that all rows obey: for each, the inputs that it is between and the value over each one's
+    /// layout ([`Expr::Column`]). Hash keys; an equality with null holds for nobody.
     pub equalities: Vec<Vec<(u32, Expr)>>,
-    /// All conditions of `.on`, over [`Expr::Of`].
-    pub on: Expr,
+    /// What else `.on` asks, over [`Expr::Of`] (input, column of its layout).
+    pub residual: Option<Expr>,
     /// ns
     pub window: i64,
-    /// For each column of the layout: input and its column.
-    pub columns: Vec<(u32, u32)>,
+    /// One per column of the node's layout, over [`Expr::Of`]; the columns of an input without a record are null.
+    pub items: Vec<Expr>,
+    /// Does anything need the rows as whole records (all `input_f`, in order)?
+    pub whole: bool,
 }
 
-/// A sequence or pattern (section 10). Expressions read captured records by [`Expr::Of`].
+/// A sequence or pattern (section 10).
+///
+/// Captured records lie in *slots*, which all alternatives share: members of the same name have one slot. A record that is
+/// being tried is read by [`Expr::Column`] over the layout of its input, captured ones by [`Expr::Of`] (slot, column of the
+/// slot: the last record, null if there is none) and [`Expr::Captured`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Sequence {
     /// Alternatives of a top-level OR, each a list of elements.
     pub alternatives: Vec<Vec<Element>>,
     /// `.not(N where …)`
     pub nots: Vec<Event>,
-    /// Keys; each evaluated on every record that takes part.
-    pub key: Vec<Arc<str>>,
+    /// What is kept of captured records.
+    pub slots: Vec<Slot>,
+    /// Keys in the order of the text.
+    pub key: Vec<SequenceKey>,
     /// ns
     pub within: Option<i64>,
     /// Selection strategy.
@@ -410,6 +419,33 @@ pub struct Sequence {
     pub each: bool,
     /// `.max_runs`
     pub max_runs: u64,
+    /// One per column of the node's layout, evaluated at a match: over [`Expr::Of`], [`Expr::Captured`], [`Expr::Key`],
+    /// [`Expr::Partition`], [`Expr::MatchStart`] and [`Expr::EventTime`], which is the match's end.
+    pub items: Vec<Expr>,
+    /// Does anything need the matches as whole records (`alias_f`, `_count_alias`, keys, `_partition`)?
+    pub whole: bool,
+}
+
+/// Where captured records of one name lie.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Slot {
+    /// Alias, or type: what its fields are prefixed with in the record as a whole.
+    pub name: Arc<str>,
+    /// Its columns: those that conditions and items read.
+    pub columns: Vec<ColumnDef>,
+    /// Is each record kept as a map, too ([`Capture::Record`], [`Capture::Records`], [`Sequence::whole`])?
+    pub whole: bool,
+    /// Does it hold several records?
+    pub many: bool,
+}
+
+/// A key of a sequence, evaluated on every record that takes part.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SequenceKey {
+    /// Its name in results.
+    pub name: Arc<str>,
+    /// Its value, for each input of the node over that input's layout.
+    pub values: Vec<Expr>,
 }
 
 /// Selection strategy.
@@ -441,18 +477,43 @@ pub enum Element {
 pub struct Event {
     /// Index into the node's `inputs`.
     pub input: u32,
-    /// Name of the captured record; unnamed steps go by type.
-    pub name: Arc<str>,
-    /// Least number of records.
+    /// Where the record goes; of an absence: nowhere, and this says nothing.
+    pub slot: u32,
+    /// For each column of the slot the column of the input, if it has it.
+    pub columns: Vec<Option<u32>>,
+    /// Least number of records: 0 or 1.
     pub min: u32,
     /// Are more taken?
     pub many: bool,
-    /// Condition.
+    /// The part of the condition that reads the record alone, over [`Expr::Column`].
+    pub filter: Option<Expr>,
+    /// Parts of the condition that compare a value of the record ([`Expr::Column`]) for equality with one of what was
+    /// captured before ([`Expr::Of`], [`Expr::Captured`]).
+    pub equalities: Vec<(Expr, Expr)>,
+    /// What is left of the condition, over both.
     pub condition: Option<Expr>,
     /// Step limit, ns.
     pub within: Option<i64>,
-    /// `.increasing(f)` (true), `.decreasing(f)`.
-    pub monotone: Vec<(bool, Expr)>,
+    /// `.increasing(f)` (true), `.decreasing(f)`: the column of the slot.
+    pub monotone: Vec<(bool, u32)>,
+    /// `print` and `log` behind the step, for each record that it captures; expressions as in `condition`.
+    pub notes: Vec<Note>,
+}
+
+/// What is said of a captured record.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Note {
+    /// `print(e…)`; empty: the record.
+    Print(Vec<Expr>),
+    /// `log(level:, message:, data:)`
+    Log {
+        /// `error warn info debug trace`
+        level: Arc<str>,
+        /// Text.
+        message: Option<Expr>,
+        /// Anything.
+        data: Option<Expr>,
+    },
 }
 
 /// A user function. Locals live in numbered slots of its frame; parameters come first.
@@ -500,7 +561,7 @@ pub enum Expr {
     Const(Value),
     /// A column of the layout.
     Column(u32),
-    /// A column of the record of an input (join) or captured element (sequence).
+    /// A column of the record of an input (join) or of the last captured record of a slot (sequence).
     Of(u32, u32),
     /// A slot of the frame (parameter, local, lambda parameter). An expression outside a function has a frame, too.
     Local(u32),
@@ -558,11 +619,13 @@ pub enum Expr {
     Apply(Vec<u32>, Box<Body>, Vec<Expr>),
     /// Conversion to a declared type; a misfit is null.
     Convert(Type, Box<Expr>),
-    /// Sequences only: number of records captured by element i; k-th record's column; the one before the current.
+    /// Sequences only: something of the captured records of a slot.
     Captured(u32, Capture),
+    /// Sequences only: time of the first captured record of a match.
+    MatchStart,
 }
 
-/// What is read of a captured Kleene element.
+/// What is read of the captured records of a slot; columns are the slot's.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Capture {
     /// `b.len`, `b.count`, `count(b)`
@@ -581,7 +644,7 @@ pub enum Capture {
     Time,
     /// The only or last record as a map, or null.
     Record,
-    /// An aggregate over the records; `Of(element, column)` inside reads the record.
+    /// An aggregate over the records; [`Expr::Of`] (this slot, column) inside reads the record.
     Aggregate(Box<AggregateCall>),
 }
 

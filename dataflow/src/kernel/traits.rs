@@ -208,6 +208,7 @@ pub fn operands<'e>(expr: &'e Expr, out: &mut Vec<&'e Expr>) {
         | Expr::Local(_)
         | Expr::Record
         | Expr::EventTime
+        | Expr::MatchStart
         | Expr::EventType
         | Expr::WindowStart
         | Expr::WindowEnd

@@ -123,6 +123,7 @@ pub(super) fn read(expr: &Expr, record: &dyn Record) -> Option<Value> {
         Expr::Of(input, column) => record.of(*input, *column),
         Expr::Record => record.record(),
         Expr::EventTime => Value::Time(record.time()),
+        Expr::MatchStart => Value::Time(record.match_start()),
         Expr::EventType => Value::Str(record.event_type()),
         Expr::WindowStart => time(record.window().map(|(start, _)| start)),
         Expr::WindowEnd => time(record.window().map(|(_, end)| end)),

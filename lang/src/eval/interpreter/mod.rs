@@ -56,6 +56,10 @@ pub trait Record {
     fn partition(&self) -> Value {
         Value::Null
     }
+    /// Time of the first captured record of a match, ns.
+    fn match_start(&self) -> i64 {
+        0
+    }
     /// What a sequence has captured; never asked for [`Capture::At`].
     fn captured(&self, _element: u32, _capture: &Capture) -> Value {
         Value::Null
