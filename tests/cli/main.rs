@@ -6,6 +6,7 @@ mod demo;
 mod documents;
 mod front_end;
 mod generate;
+mod language;
 #[path = "../support/process.rs"]
 mod process;
 mod run;
