@@ -10,7 +10,7 @@ use hashbrown::HashTable;
 use rarog_lang::eval::order::hash_key;
 use rarog_lang::eval::order::same_key;
 use rarog_lang::eval::text::to_text;
-use rarog_lang::plan::Key;
+use rarog_lang::plan::{Expr, Key};
 use rarog_lang::value::Value;
 use std::hash::{BuildHasher, Hasher};
 use std::ops::Range;
@@ -50,10 +50,14 @@ fn hash_value(value: &Value) -> u64 {
 impl Keys {
     /// Compiles the key's expressions.
     pub fn new(keys: &[Key], context: &super::Context) -> Keys {
-        let layout = context.input_layout(0);
-        Keys {
-            kernels: keys.iter().map(|key| Kernel::compile(&key.value, layout, context.functions.clone())).collect(),
-        }
+        Keys::of_port(keys.iter().map(|key| &key.value), 0, context)
+    }
+
+    /// Compiles a key's expressions over the records of one input.
+    pub fn of_port<'e>(values: impl IntoIterator<Item = &'e Expr>, port: usize, context: &super::Context) -> Keys {
+        let layout = context.input_layout(port);
+        let kernel = |value| Kernel::compile(value, layout, context.functions.clone());
+        Keys { kernels: values.into_iter().map(kernel).collect() }
     }
 
     /// Keys of all rows.

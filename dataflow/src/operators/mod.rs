@@ -15,6 +15,7 @@ mod count_window;
 mod distinct;
 mod filter;
 mod grid;
+mod join;
 mod key;
 mod limit;
 mod merge;
@@ -31,6 +32,7 @@ mod time_window;
 mod timer;
 mod window_rows;
 
+pub use join::join_key;
 pub use key::Keys;
 
 /// Keys that one operator keeps whose state has no bound in time; beyond it the pipeline stops.

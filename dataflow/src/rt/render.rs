@@ -131,8 +131,8 @@ fn direct<'scope>(edge: Edge<'scope>, mut turns: Turns) -> Edge<'scope> {
 
 /// Puts batches into envelopes for the peers that take them.
 fn address<'scope>(edge: Edge<'scope>, port: u32, take: Take, context: &Context, peers: usize) -> Mail<'scope> {
-    let mut keys =
-        (take == Take::Keyed && peers > 1).then(|| operators::Keys::new(route::key(context.node()), context));
+    let key = route::key(context.node(), port as usize);
+    let mut keys = (take == Take::Keyed && peers > 1).then(|| operators::Keys::of_port(&key, port as usize, context));
     let shared = context.shared.clone();
     edge.unary::<Envelopes, _, _, _>(Pipeline, "address", move |_, _| {
         move |from, to| {

@@ -4,7 +4,8 @@
 //! or at *one* (peer 0 has it all). Operators without state run where their input is; keyed ones at all peers behind an
 //! exchange on the key; those over the whole stream at one.
 
-use rarog_lang::plan::{Key, Node, Op};
+use crate::operators;
+use rarog_lang::plan::{Expr, Node, Op};
 
 /// Which peers hold the rows of a chunk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,18 +40,23 @@ pub enum Take {
 pub fn take(node: &Node, inputs: &[Spread]) -> Take {
     match &node.op {
         Op::Window { key, .. } | Op::AggregateRunning { key, .. } if !key.is_empty() => Take::Keyed,
+        Op::Sequence(sequence) if !sequence.key.is_empty() => Take::Keyed,
+        Op::Join(join) if !operators::join_key(join, 0).is_empty() => Take::Keyed,
         Op::Window { .. } | Op::AggregateRunning { .. } | Op::Limit(_) | Op::Timer { .. } => Take::Single,
+        Op::Sequence(_) | Op::Join(_) => Take::Single,
         Op::Distinct { per_window: false, .. } => Take::Single,
         Op::Merge(_) if inputs.iter().any(|s| *s != inputs[0]) || inputs.first() == Some(&Spread::All) => Take::Single,
         _ => Take::InPlace,
     }
 }
 
-/// The key by which rows are sent to peers.
-pub fn key(node: &Node) -> &[Key] {
+/// The key by which the rows of an input are sent to peers: equal keys, of whatever inputs, meet at one.
+pub fn key(node: &Node, port: usize) -> Vec<Expr> {
     match &node.op {
-        Op::Window { key, .. } | Op::AggregateRunning { key, .. } => key,
-        _ => &[],
+        Op::Window { key, .. } | Op::AggregateRunning { key, .. } => key.iter().map(|key| key.value.clone()).collect(),
+        Op::Sequence(sequence) => sequence.key.iter().map(|key| key.values[port].clone()).collect(),
+        Op::Join(join) => operators::join_key(join, port),
+        _ => Vec::new(),
     }
 }
 

@@ -1,0 +1,5 @@
+//! Joins (vpl.md section 11).
+
+mod classes;
+
+pub use classes::join_key;
