@@ -37,6 +37,8 @@ pub struct Chunk {
     pub now: Option<i64>,
     /// Nothing follows: w = ∞ behind this chunk.
     pub end: bool,
+    /// A checkpoint stands behind this chunk: whoever has state writes it down once the chunk is applied.
+    pub barrier: bool,
     /// Live only: lower bounds of the clocks of idle or silent sources as of this chunk, by source.
     pub idle: Option<Arc<Vec<IdleClock>>>,
 }

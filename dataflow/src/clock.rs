@@ -5,6 +5,7 @@
 
 use crate::batch::{Chunk, IdleClock};
 use rarog_lang::plan::{ClockTerm, Plan};
+use serde::{Deserialize, Serialize};
 
 /// w before anything has come.
 pub const NEVER: i64 = i64::MIN;
@@ -35,6 +36,13 @@ pub struct Watermark {
     floor: i64,
 }
 
+/// Where a watermark stands: the clock of each source, and w.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SavedWatermark {
+    clocks: Vec<i64>,
+    floor: i64,
+}
+
 impl Watermark {
     /// The watermark of a stream with these clock terms. In a replay there is one source, whatever `.from` says.
     pub fn new(plan: &Plan, terms: &[ClockTerm], sources: usize, replay: bool) -> Watermark {
@@ -49,6 +57,19 @@ impl Watermark {
             })
             .collect();
         Watermark { terms, clocks: vec![NEVER; sources.max(1)], floor: NEVER }
+    }
+
+    /// Where it stands, to be written down.
+    pub fn saved(&self) -> SavedWatermark {
+        SavedWatermark { clocks: self.clocks.clone(), floor: self.floor }
+    }
+
+    /// Goes on from where another one of the same sources stood.
+    pub fn restore(&mut self, saved: SavedWatermark) {
+        for (clock, saved) in self.clocks.iter_mut().zip(saved.clocks) {
+            *clock = saved;
+        }
+        self.floor = saved.floor;
     }
 
     /// w behind the chunks taken so far.

@@ -9,4 +9,5 @@ pub mod kernel;
 pub mod operators;
 pub mod rows;
 pub mod rt;
+pub mod snapshot;
 pub mod whole;

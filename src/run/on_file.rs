@@ -13,7 +13,7 @@ use super::{Failure, Pipeline};
 use crate::args::{InputFormat, Output, RunArgs};
 use rarog_control::engine::{Engine, Epoch, PipelineId, Placement};
 use rarog_dataflow::operators::Clockwork;
-use rarog_dataflow::rt::{Counters, Job};
+use rarog_dataflow::rt::{Counters, Job, Start};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -42,6 +42,7 @@ impl Ends for FileEnds {
             counters: run.counters.clone(),
             intake: Arc::new(Stoppable::new(run.replay.clone(), self.stop.clone())),
             clockwork: Clockwork { sources: 1, replay: true },
+            start: Start::default(),
         };
         Ok(Opened { job, stop: self.stop.clone() })
     }

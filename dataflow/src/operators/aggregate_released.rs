@@ -21,6 +21,10 @@ impl AggregateReleased {
 }
 
 impl Operator for AggregateReleased {
+    fn state_version(&self) -> Option<u32> {
+        None
+    }
+
     fn apply(&mut self, chunk: &Arc<Chunk>, mut ports: Vec<Option<Rows>>, context: &Context) -> Option<Rows> {
         let rows = ports.pop().flatten()?;
         let released = rows.released.clone()?;

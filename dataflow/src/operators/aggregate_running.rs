@@ -4,6 +4,7 @@ use super::key::{KeyTable, Keys};
 use super::result::{Calls, Group, Groups, Results};
 use super::{Context, MAX_KEYS, Operator};
 use crate::batch::{Chunk, Rows};
+use crate::snapshot::{Restore, Snapshot, SnapshotError};
 use rarog_lang::plan::{Aggregate, Key};
 use std::sync::Arc;
 
@@ -24,6 +25,23 @@ impl AggregateRunning {
 }
 
 impl Operator for AggregateRunning {
+    fn state_version(&self) -> Option<u32> {
+        Some(1)
+    }
+
+    fn snapshot(&self, into: &mut Snapshot, _: &Context) {
+        for slot in self.table.used() {
+            into.keyed(self.table.hash(slot), &(self.table.saved(slot), self.groups.saved(slot)));
+        }
+    }
+
+    fn restore(&mut self, from: &Restore<'_>, _: &Context) -> Result<(), SnapshotError> {
+        from.each(|(key, states)| {
+            let slot = self.table.restore(key);
+            self.groups.restore(slot, states)
+        })
+    }
+
     fn apply(&mut self, chunk: &Arc<Chunk>, mut ports: Vec<Option<Rows>>, context: &Context) -> Option<Rows> {
         let rows = ports.pop().flatten()?;
         let columns = self.keys.of(&rows);

@@ -9,6 +9,10 @@ use std::sync::atomic::Ordering;
 pub struct Alert;
 
 impl Operator for Alert {
+    fn state_version(&self) -> Option<u32> {
+        None
+    }
+
     fn apply(&mut self, _: &Arc<Chunk>, mut ports: Vec<Option<Rows>>, context: &Context) -> Option<Rows> {
         let rows = ports.pop().flatten()?;
         let counts = &context.shared.counters.streams[context.node().stream as usize];

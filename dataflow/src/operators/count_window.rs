@@ -1,12 +1,16 @@
 //! Count windows: each n records of a key in order of arrival, or the last n every k.
 
-use super::key::{KeyTable, Keys};
+use super::key::{KeyTable, Keys, SavedKey};
 use super::result::{Calls, Group, Groups, Results};
-use super::window_rows::{Held, Releases};
+use super::state::SavedState;
+use super::window_rows::{Held, Realign, Releases, held_columns};
 use super::{Context, MAX_KEYS, Operator};
 use crate::batch::{Chunk, Released, Rows};
+use crate::snapshot::{Restore, Snapshot, SnapshotError};
 use rarog_lang::plan::{Aggregate, Key};
 use rarog_lang::value::Value;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -127,7 +131,67 @@ fn group(calls: &Calls) -> Groups {
     groups
 }
 
+/// A pane as it is written down.
+#[derive(Serialize, Deserialize)]
+struct SavedPane<'s> {
+    count: u64,
+    key: Arc<[Value]>,
+    min: i64,
+    max: i64,
+    states: Option<Vec<SavedState<'s>>>,
+    records: Cow<'s, [Held]>,
+}
+
+impl Pane {
+    fn saved(&self) -> SavedPane<'_> {
+        SavedPane {
+            count: self.count,
+            key: self.key.clone(),
+            min: self.min,
+            max: self.max,
+            states: self.groups.as_ref().map(|groups| groups.saved(0)),
+            records: Cow::Borrowed(&self.records),
+        }
+    }
+}
+
+impl CountWindow {
+    fn restore_pane(&self, saved: SavedPane<'_>, realign: &Realign) -> Result<Pane, SnapshotError> {
+        let SavedPane { count, key, min, max, states, records } = saved;
+        let mut groups = self.calls.as_ref().map(group);
+        if let (Some(groups), Some(states)) = (&mut groups, states) {
+            groups.restore(0, states)?;
+        }
+        let records = records.into_owned().into_iter().map(|held| realign.held(held)).collect();
+        Ok(Pane { count, key, min, max, groups, records })
+    }
+}
+
 impl Operator for CountWindow {
+    fn state_version(&self) -> Option<u32> {
+        Some(1)
+    }
+
+    fn snapshot(&self, into: &mut Snapshot, context: &Context) {
+        into.common(&held_columns(context.input_layout(0)));
+        for slot in self.table.used() {
+            let content = &self.contents[slot];
+            let panes: Vec<_> = content.panes.iter().map(Pane::saved).collect();
+            into.keyed(self.table.hash(slot), &(self.table.saved(slot), content.seen, panes));
+        }
+    }
+
+    fn restore(&mut self, from: &Restore<'_>, context: &Context) -> Result<(), SnapshotError> {
+        let realign = Realign::new(&from.common()?, context.input_layout(0));
+        from.each(|(key, seen, panes): (SavedKey, u64, Vec<SavedPane<'_>>)| {
+            let slot = self.table.restore(key);
+            self.contents.resize_with(self.table.slots(), Content::default);
+            let panes = panes.into_iter().map(|pane| self.restore_pane(pane, &realign));
+            self.contents[slot] = Content { panes: panes.collect::<Result<_, _>>()?, seen };
+            Ok(())
+        })
+    }
+
     fn apply(&mut self, chunk: &Arc<Chunk>, mut ports: Vec<Option<Rows>>, context: &Context) -> Option<Rows> {
         let rows = ports.pop().flatten()?;
         let columns = self.keys.of(&rows);

@@ -3,12 +3,13 @@
 //! With `within: d` a value is a repeat until `d` after the record that passed, by event time. It is remembered somewhat
 //! longer, so that records that come late are still recognised, and forgotten by the watermark.
 
-use super::key::{KeyColumns, KeyTable};
+use super::key::{KeyColumns, KeyTable, SavedKey};
 use super::{Context, MAX_KEYS, Operator};
 use crate::batch::{Chunk, Rows, phase};
 use crate::clock::{Progress, Watermark};
 use crate::column::from_values;
 use crate::kernel::Kernel;
+use crate::snapshot::{Restore, Snapshot, SnapshotError};
 use rarog_lang::plan::Expr;
 use rarog_lang::value::Value;
 use std::collections::BTreeSet;
@@ -123,6 +124,27 @@ fn select_per_window(rows: &Rows, values: &KeyColumns) -> Vec<u32> {
 }
 
 impl Operator for Distinct {
+    fn state_version(&self) -> Option<u32> {
+        (!self.per_window).then_some(1)
+    }
+
+    fn snapshot(&self, into: &mut Snapshot, _: &Context) {
+        into.common(&self.watermark.saved());
+        for slot in self.passed.used() {
+            into.keyed(self.passed.hash(slot), &(self.passed.saved(slot), self.times[slot]));
+        }
+    }
+
+    fn restore(&mut self, from: &Restore<'_>, _: &Context) -> Result<(), SnapshotError> {
+        self.watermark.restore(from.common()?);
+        from.each(|(key, time): (SavedKey, i64)| {
+            let slot = self.passed.restore(key);
+            self.times.resize(self.passed.slots(), 0);
+            self.pass(slot, time, true);
+            Ok(())
+        })
+    }
+
     fn apply(&mut self, chunk: &Arc<Chunk>, mut ports: Vec<Option<Rows>>, context: &Context) -> Option<Rows> {
         let rows = ports.pop().flatten();
         let watermark = self.watermark.clone();

@@ -19,6 +19,10 @@ impl Filter {
 }
 
 impl Operator for Filter {
+    fn state_version(&self) -> Option<u32> {
+        None
+    }
+
     fn apply(&mut self, chunk: &Arc<Chunk>, mut ports: Vec<Option<Rows>>, context: &Context) -> Option<Rows> {
         let rows = ports.pop().flatten()?;
         let selected = self.condition.select(&rows);

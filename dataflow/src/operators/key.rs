@@ -12,6 +12,7 @@ use rarog_lang::eval::order::same_key;
 use rarog_lang::eval::text::to_text;
 use rarog_lang::plan::{Expr, Key};
 use rarog_lang::value::Value;
+use serde::{Deserialize, Serialize};
 use std::hash::{BuildHasher, Hasher};
 use std::ops::Range;
 use std::sync::Arc;
@@ -45,6 +46,16 @@ fn hash_value(value: &Value) -> u64 {
     let mut hasher = HASHER.build_hasher();
     hash_key(value, &mut hasher);
     hasher.finish()
+}
+
+fn hash_values(key: &[Value]) -> u64 {
+    key.iter().fold(0, |hash: u64, value| hash.rotate_left(5) ^ hash_value(value))
+}
+
+/// A number that is another one if keys are hashed in another way.
+pub fn key_hash_check() -> u64 {
+    let key = [Value::Str("rarog".into()), Value::Int(7), Value::Float(0.5), Value::Null];
+    hash_values(&key)
 }
 
 impl Keys {
@@ -131,6 +142,22 @@ struct Entry {
     time: i64,
     /// Where its first record stood; see [`began`].
     began: u64,
+}
+
+/// A key of a table, to be written down.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SavedKey {
+    /// As the earliest record has it.
+    pub key: Arc<[Value]>,
+    time: i64,
+    began: u64,
+}
+
+impl SavedKey {
+    /// Its hash.
+    pub fn hash(&self) -> u64 {
+        hash_values(&self.key)
+    }
 }
 
 /// Where a record stands among all of the run.
@@ -274,6 +301,24 @@ impl KeyTable {
         (0, entry.began, entry.hash)
     }
 
+    /// Slots that have a key.
+    pub fn used(&self) -> Vec<usize> {
+        let mut used = vec![true; self.entries.len()];
+        self.free.iter().for_each(|&slot| used[slot as usize] = false);
+        (0..used.len()).filter(|&slot| used[slot]).collect()
+    }
+
+    /// The key of a slot as it is written down.
+    pub fn saved(&self, slot: usize) -> SavedKey {
+        let entry = &self.entries[slot];
+        SavedKey { key: entry.key.clone(), time: entry.time, began: entry.began }
+    }
+
+    /// Takes over a key that was written down, and that the table does not have; its slot.
+    pub fn restore(&mut self, saved: SavedKey) -> usize {
+        self.insert(Entry { hash: saved.hash(), key: saved.key, time: saved.time, began: saved.began })
+    }
+
     /// All slots in the order of their ranks. Only for tables from which nothing was removed.
     pub fn in_order(&self) -> Vec<u32> {
         let mut slots: Vec<u32> = (0..self.entries.len() as u32).collect();
@@ -312,6 +357,17 @@ pub fn partition_text(key: &[Value]) -> Value {
 mod tests {
     use super::*;
     use crate::column::from_values;
+
+    /// Bins, and with them saved states, and ids of window results go by these numbers: a change needs a new version of
+    /// checkpoints.
+    #[test]
+    fn hashes_of_keys_stay_what_they_are() {
+        assert_eq!(key_hash_check(), 11_702_423_170_176_585_791);
+        let values = vec![Value::Str("a".into()), Value::Null, Value::Int(3), Value::Float(3.0)];
+        let columns = KeyColumns::new(vec![from_values(values.clone())], 4);
+        let alone: Vec<u64> = values.iter().map(|value| hash_values(std::slice::from_ref(value))).collect();
+        assert_eq!(columns.hashes, alone);
+    }
 
     #[test]
     fn slots_of_removed_keys_are_used_again() {

@@ -2,6 +2,7 @@
 
 use super::{Context, Operator};
 use crate::batch::{Chunk, Rows};
+use crate::snapshot::{Restore, Snapshot, SnapshotError};
 use std::sync::Arc;
 
 /// A limit.
@@ -17,6 +18,19 @@ impl Limit {
 }
 
 impl Operator for Limit {
+    fn state_version(&self) -> Option<u32> {
+        Some(1)
+    }
+
+    fn snapshot(&self, into: &mut Snapshot, _: &Context) {
+        into.common(&self.left);
+    }
+
+    fn restore(&mut self, from: &Restore<'_>, _: &Context) -> Result<(), SnapshotError> {
+        self.left = from.common()?;
+        Ok(())
+    }
+
     fn apply(&mut self, _: &Arc<Chunk>, mut ports: Vec<Option<Rows>>, _: &Context) -> Option<Rows> {
         let rows = ports.pop().flatten()?;
         let pass = self.left.min(rows.len() as u64);

@@ -117,6 +117,10 @@ fn routed(rows: Rows, place: u64) -> Rows {
 }
 
 impl Operator for Merge {
+    fn state_version(&self) -> Option<u32> {
+        None
+    }
+
     fn apply(&mut self, chunk: &Arc<Chunk>, mut ports: Vec<Option<Rows>>, context: &Context) -> Option<Rows> {
         let mut parts: Vec<Option<Rows>> = (0..ports.len()).map(|_| None).collect();
         for entry in &mut self.entries {

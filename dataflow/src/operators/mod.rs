@@ -4,6 +4,7 @@
 
 use crate::batch::{Chunk, Rows};
 use crate::rt::{DeadRecord, Shared};
+use crate::snapshot::{Restore, Snapshot, SnapshotError};
 use rarog_lang::plan::{Function, Node, NodeId, Op, Plan};
 use std::sync::Arc;
 
@@ -33,7 +34,7 @@ mod timer;
 mod window_rows;
 
 pub use join::join_key;
-pub use key::Keys;
+pub use key::{Keys, key_hash_check};
 
 /// Keys that one operator keeps whose state has no bound in time; beyond it the pipeline stops.
 pub const MAX_KEYS: usize = 1_000_000;
@@ -122,6 +123,18 @@ pub trait Operator {
     /// Takes the rows of the next chunk, per input port, each in its stream's order.
     fn apply(&mut self, chunk: &Arc<Chunk>, ports: Vec<Option<Rows>>, context: &Context) -> Option<Rows>;
 
+    /// Version of the form in which it writes its state; `None`: it has none between chunks.
+    fn state_version(&self) -> Option<u32>;
+
+    /// Writes down the state behind the chunks applied so far.
+    fn snapshot(&self, _into: &mut Snapshot, _context: &Context) {}
+
+    /// Takes a state over, before the first chunk. Afterwards the operator behaves as the one that wrote it would have
+    /// gone on, whatever the number of peers was then and is now.
+    fn restore(&mut self, _from: &Restore<'_>, _context: &Context) -> Result<(), SnapshotError> {
+        Ok(())
+    }
+
     /// What is open, in things that a user counts (windows), for the report of a stopped run.
     fn open(&self) -> u64 {
         0
@@ -181,6 +194,10 @@ fn build_window(
 struct Pass;
 
 impl Operator for Pass {
+    fn state_version(&self) -> Option<u32> {
+        None
+    }
+
     fn apply(&mut self, _: &Arc<Chunk>, mut ports: Vec<Option<Rows>>, _: &Context) -> Option<Rows> {
         ports.pop().flatten()
     }

@@ -3,9 +3,10 @@
 use rarog_lang::eval::ops::finite;
 pub use rarog_lang::eval::sum::{Compensated, Sum};
 use rarog_lang::value::Value;
+use serde::{Deserialize, Serialize};
 
 /// Count, mean and sum of squared distances to it (Welford), the sums compensated.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub struct Moments {
     count: u64,
     mean: Compensated,

@@ -21,6 +21,10 @@ impl Print {
 }
 
 impl Operator for Print {
+    fn state_version(&self) -> Option<u32> {
+        None
+    }
+
     fn apply(&mut self, _: &Arc<Chunk>, mut ports: Vec<Option<Rows>>, context: &Context) -> Option<Rows> {
         let rows = ports.pop().flatten()?;
         let columns: Vec<_> = self.items.iter_mut().map(|item| item.eval(&rows)).collect();
@@ -52,6 +56,10 @@ impl Log {
 }
 
 impl Operator for Log {
+    fn state_version(&self) -> Option<u32> {
+        None
+    }
+
     fn apply(&mut self, _: &Arc<Chunk>, mut ports: Vec<Option<Rows>>, context: &Context) -> Option<Rows> {
         let rows = ports.pop().flatten()?;
         let columns: Vec<_> = self.parts.iter_mut().map(|part| part.eval(&rows)).collect();

@@ -34,6 +34,10 @@ impl Process {
 }
 
 impl Operator for Process {
+    fn state_version(&self) -> Option<u32> {
+        None
+    }
+
     fn apply(&mut self, chunk: &Arc<Chunk>, mut ports: Vec<Option<Rows>>, context: &Context) -> Option<Rows> {
         let rows = ports.pop().flatten()?;
         let args: Vec<_> = self.args.iter_mut().map(|arg| arg.eval(&rows)).collect();

@@ -22,6 +22,10 @@ impl Project {
 }
 
 impl Operator for Project {
+    fn state_version(&self) -> Option<u32> {
+        None
+    }
+
     fn apply(&mut self, chunk: &Arc<Chunk>, mut ports: Vec<Option<Rows>>, context: &Context) -> Option<Rows> {
         let rows = ports.pop().flatten()?;
         let mut columns = Vec::with_capacity(self.items.len());

@@ -9,10 +9,11 @@
 
 use super::Context;
 use super::key::partition_text;
-use super::state::{Argument, Kind, Rank, States};
+use super::state::{Argument, Kind, Rank, SavedState, States};
 use crate::batch::{Chunk, EventTypes, FiredRank, Released, Rows, phase};
 use crate::column::{Column, Prim, from_values};
 use crate::kernel::Kernel;
+use crate::snapshot::SnapshotError;
 use rarog_lang::plan::{Aggregate, AggregateFn, ColumnDef, Expr, Layout};
 use rarog_lang::value::{Type, Value};
 use std::ops::Range;
@@ -124,6 +125,22 @@ impl Groups {
     /// Forgets what a group has seen.
     pub fn reset(&mut self, slot: usize) {
         self.states.iter_mut().for_each(|states| states.reset(slot));
+    }
+
+    /// What a group has seen, to be written down.
+    pub fn saved(&self, slot: usize) -> Vec<SavedState<'_>> {
+        self.states.iter().map(|states| states.saved(slot)).collect()
+    }
+
+    /// Takes over what a group of the same calls had seen.
+    pub fn restore(&mut self, slot: usize, saved: Vec<SavedState<'_>>) -> Result<(), SnapshotError> {
+        self.grow(slot + 1);
+        let fits = saved.len() == self.states.len();
+        let mut pairs = self.states.iter_mut().zip(saved);
+        if fits && pairs.all(|(states, saved)| states.restore(slot, saved)) {
+            return Ok(());
+        }
+        Err(SnapshotError::Misfit("it is of other aggregate functions".into()))
     }
 
     /// Adds rows, the i-th to the group in `slots[i]`.

@@ -17,6 +17,10 @@ impl Retype {
 }
 
 impl Operator for Retype {
+    fn state_version(&self) -> Option<u32> {
+        None
+    }
+
     fn apply(&mut self, _: &Arc<Chunk>, mut ports: Vec<Option<Rows>>, _: &Context) -> Option<Rows> {
         let rows = ports.pop().flatten()?;
         Some(Rows { event: EventTypes::One(self.event.clone()), ..rows })

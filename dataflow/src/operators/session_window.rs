@@ -1,14 +1,17 @@
 //! Session windows: maximal chains of a key's records with gaps of at most `gap`; out of order records may join two.
 
-use super::key::{self, KeyColumns, KeyTable, Keys};
+use super::key::{self, KeyColumns, KeyTable, Keys, SavedKey};
 use super::result::{Arguments, Calls, Group, Groups, Results};
-use super::state::Rank;
-use super::window_rows::{Held, Releases};
+use super::state::{Rank, SavedState};
+use super::window_rows::{Held, Realign, Releases, held_columns};
 use super::{Context, Operator};
 use crate::batch::{Chunk, Released, Rows, phase};
 use crate::clock::{Progress, Watermark};
+use crate::snapshot::{Restore, Snapshot, SnapshotError};
 use rarog_lang::plan::{Aggregate, Key};
 use rarog_lang::value::Value;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -218,7 +221,70 @@ struct Passage<'p> {
     arguments: Option<Arguments>,
 }
 
+/// An open session as it is written down; its id is this run's own.
+#[derive(Serialize, Deserialize)]
+struct SavedSession<'s> {
+    first: i64,
+    last: i64,
+    began: u64,
+    key: Arc<[Value]>,
+    records: Cow<'s, [Held]>,
+    states: Option<Vec<SavedState<'s>>>,
+}
+
+impl SessionWindow {
+    fn saved<'s>(&'s self, session: &'s Session) -> SavedSession<'s> {
+        SavedSession {
+            first: session.first,
+            last: session.last,
+            began: session.began,
+            key: session.key.clone(),
+            records: Cow::Borrowed(&session.records),
+            states: self.states.as_ref().map(|states| states.groups.saved(session.id as usize)),
+        }
+    }
+
+    fn restore_session(
+        &mut self,
+        slot: usize,
+        saved: SavedSession<'_>,
+        realign: &Realign,
+    ) -> Result<(), SnapshotError> {
+        let index = self.begin(slot, saved.last, saved.began, saved.key);
+        let session = &mut self.open[slot][index];
+        session.first = saved.first;
+        session.records = saved.records.into_owned().into_iter().map(|held| realign.held(held)).collect();
+        match (&mut self.states, saved.states) {
+            (Some(states), Some(saved)) => states.groups.restore(session.id as usize, saved),
+            _ => Ok(()),
+        }
+    }
+}
+
 impl Operator for SessionWindow {
+    fn state_version(&self) -> Option<u32> {
+        Some(1)
+    }
+
+    fn snapshot(&self, into: &mut Snapshot, context: &Context) {
+        into.common(&(self.watermark.saved(), held_columns(context.input_layout(0))));
+        for slot in self.table.used() {
+            let sessions: Vec<_> = self.open[slot].iter().map(|session| self.saved(session)).collect();
+            into.keyed(self.table.hash(slot), &(self.table.saved(slot), sessions));
+        }
+    }
+
+    fn restore(&mut self, from: &Restore<'_>, context: &Context) -> Result<(), SnapshotError> {
+        let (watermark, columns) = from.common()?;
+        self.watermark.restore(watermark);
+        let realign = Realign::new(&columns, context.input_layout(0));
+        from.each(|(key, sessions): (SavedKey, Vec<SavedSession<'_>>)| {
+            let slot = self.table.restore(key);
+            self.open.resize_with(self.table.slots(), Vec::new);
+            sessions.into_iter().try_for_each(|session| self.restore_session(slot, session, &realign))
+        })
+    }
+
     fn apply(&mut self, chunk: &Arc<Chunk>, mut ports: Vec<Option<Rows>>, context: &Context) -> Option<Rows> {
         let rows = ports.pop().flatten();
         let watermark = self.watermark.clone();

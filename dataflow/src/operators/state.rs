@@ -1,13 +1,15 @@
 //! Partial states of aggregate functions (vpl.md section 9). States of the same call merge, whatever part of the content
 //! each has seen; what depends on order keeps (event time, arrival) with its values.
 
-use super::key::{KeyColumns, KeyTable};
+use super::key::{KeyColumns, KeyTable, SavedKey};
 use super::numbers::{Compensated, Moments, Sum};
 use crate::column::{Column, Prim};
 use rarog_lang::eval::ops::finite;
 use rarog_lang::eval::order::{KeyValue, compare};
 use rarog_lang::plan::AggregateFn;
 use rarog_lang::value::Value;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::HashMap;
 
@@ -54,7 +56,7 @@ impl Kind {
 }
 
 /// Best number, text, timestamp and duration.
-type Best = [Option<Value>; 4];
+pub type Best = [Option<Value>; 4];
 
 /// States of one call for all groups, by slot.
 pub enum States {
@@ -105,6 +107,25 @@ impl Argument {
     }
 }
 
+/// What a group has seen, to be written down.
+#[derive(Serialize, Deserialize)]
+pub enum SavedState<'s> {
+    /// [`States::Count`]
+    Count(u64),
+    /// [`States::Sum`]
+    Sum(Sum),
+    /// [`States::Extreme`]
+    Extreme(Cow<'s, Best>),
+    /// [`States::Moments`]
+    Moments(Moments),
+    /// [`States::Edge`]
+    Edge(Cow<'s, Option<(Rank, Value)>>),
+    /// [`States::Distinct`]
+    Distinct(Vec<SavedKey>),
+    /// [`States::Values`]
+    Values(Cow<'s, [(Rank, Value)]>),
+}
+
 #[inline]
 fn valid<T>(prim: &Prim<T>, row: usize) -> bool {
     prim.valid.as_ref().is_none_or(|valid| valid[row])
@@ -149,6 +170,39 @@ impl States {
             States::Distinct(all) => all[slot] = KeyTable::default(),
             States::Values(_, all) => all[slot] = Vec::new(),
         }
+    }
+
+    /// What a group has seen.
+    pub fn saved(&self, slot: usize) -> SavedState<'_> {
+        match self {
+            States::Count(all) => SavedState::Count(all[slot]),
+            States::Sum(all) => SavedState::Sum(all[slot]),
+            States::Extreme(_, all) => SavedState::Extreme(Cow::Borrowed(&all[slot])),
+            States::Moments(all) => SavedState::Moments(all[slot]),
+            States::Edge(_, all) => SavedState::Edge(Cow::Borrowed(&all[slot])),
+            States::Distinct(all) => {
+                let table = &all[slot];
+                SavedState::Distinct(table.used().into_iter().map(|key| table.saved(key)).collect())
+            }
+            States::Values(_, all) => SavedState::Values(Cow::Borrowed(&all[slot])),
+        }
+    }
+
+    /// Takes over what a group had seen; false if it is of another call.
+    pub fn restore(&mut self, slot: usize, saved: SavedState<'_>) -> bool {
+        match (self, saved) {
+            (States::Count(all), SavedState::Count(count)) => all[slot] = count,
+            (States::Sum(all), SavedState::Sum(sum)) => all[slot] = sum,
+            (States::Extreme(_, all), SavedState::Extreme(best)) => all[slot] = best.into_owned(),
+            (States::Moments(all), SavedState::Moments(moments)) => all[slot] = moments,
+            (States::Edge(_, all), SavedState::Edge(edge)) => all[slot] = edge.into_owned(),
+            (States::Distinct(all), SavedState::Distinct(keys)) => {
+                keys.into_iter().for_each(|key| _ = all[slot].restore(key));
+            }
+            (States::Values(_, all), SavedState::Values(values)) => all[slot] = values.into_owned(),
+            _ => return false,
+        }
+        true
     }
 
     /// Takes rows `first..first + slots.len()`, the i-th for group `slots[i]`.

@@ -1,11 +1,12 @@
 //! Tumbling and sliding time windows without a fused aggregate: they release their records in order, key by key.
 
 use super::grid::{Grid, clamp};
-use super::key::{self, KeyColumns, KeyTable, Keys};
-use super::window_rows::{Held, Releases};
+use super::key::{self, KeyColumns, KeyTable, Keys, SavedKey};
+use super::window_rows::{Held, Realign, Releases, held_columns};
 use super::{Context, Operator};
 use crate::batch::{Chunk, Released, Rows, phase};
 use crate::clock::{NEVER, Progress, Watermark};
+use crate::snapshot::{Restore, Snapshot, SnapshotError};
 use rarog_lang::plan::Key;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -74,6 +75,33 @@ impl TimeRelease {
 }
 
 impl Operator for TimeRelease {
+    fn state_version(&self) -> Option<u32> {
+        Some(1)
+    }
+
+    fn snapshot(&self, into: &mut Snapshot, context: &Context) {
+        into.common(&(self.watermark.saved(), self.closed, held_columns(context.input_layout(0))));
+        for (end, content) in &self.windows {
+            for (slot, records) in content.records.iter().enumerate() {
+                into.keyed(content.keys.hash(slot), &(end, content.keys.saved(slot), records));
+            }
+        }
+    }
+
+    fn restore(&mut self, from: &Restore<'_>, context: &Context) -> Result<(), SnapshotError> {
+        let (watermark, closed, columns) = from.common()?;
+        self.watermark.restore(watermark);
+        self.closed = closed;
+        let realign = Realign::new(&columns, context.input_layout(0));
+        from.each(|(end, key, records): (i128, SavedKey, Vec<Held>)| {
+            let content = self.windows.entry(end).or_default();
+            // Nothing is ever removed from the table, so slots are given one after the other.
+            content.keys.restore(key);
+            content.records.push(records.into_iter().map(|held| realign.held(held)).collect());
+            Ok(())
+        })
+    }
+
     fn apply(&mut self, chunk: &Arc<Chunk>, mut ports: Vec<Option<Rows>>, context: &Context) -> Option<Rows> {
         let rows = ports.pop().flatten();
         let watermark = self.watermark.clone();

@@ -10,11 +10,13 @@
 //! The rows of a batch are taken in runs: up to the record whose clock lets a window fire, and within that pane by pane.
 
 use super::grid::{Grid, clamp};
-use super::key::{self, KeyColumns, KeyTable, Keys};
+use super::key::{self, KeyColumns, KeyTable, Keys, SavedKey};
 use super::result::{Arguments, Calls, Group, Groups, Results};
+use super::state::SavedState;
 use super::{Context, Operator};
 use crate::batch::{Chunk, Rows, phase};
 use crate::clock::{NEVER, Progress, Watermark};
+use crate::snapshot::{Restore, Snapshot, SnapshotError};
 use rarog_lang::plan::{Aggregate, Key};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -162,6 +164,34 @@ fn copy(pane: &Pane, calls: &Calls) -> Pane {
 }
 
 impl Operator for TimeWindow {
+    fn state_version(&self) -> Option<u32> {
+        Some(1)
+    }
+
+    fn snapshot(&self, into: &mut Snapshot, _: &Context) {
+        into.common(&(self.watermark.saved(), self.closed));
+        for (start, pane) in &self.panes {
+            for slot in 0..pane.keys.slots() {
+                into.keyed(pane.keys.hash(slot), &(start, pane.keys.saved(slot), pane.groups.saved(slot)));
+            }
+        }
+    }
+
+    fn restore(&mut self, from: &Restore<'_>, _: &Context) -> Result<(), SnapshotError> {
+        let (watermark, closed) = from.common()?;
+        self.watermark.restore(watermark);
+        self.closed = closed;
+        from.each(|(start, key, states): (i128, SavedKey, Vec<SavedState<'_>>)| {
+            let empty = || Pane { keys: KeyTable::default(), groups: self.calls.groups() };
+            let pane = self.panes.entry(start).or_insert_with(empty);
+            let slot = pane.keys.restore(key);
+            pane.groups.restore(slot, states)
+        })?;
+        // Another peer may have had panes that fire earlier.
+        self.next = self.panes.keys().filter_map(|start| self.grid.next_end(*start, self.closed)).min();
+        Ok(())
+    }
+
     fn apply(&mut self, chunk: &Arc<Chunk>, mut ports: Vec<Option<Rows>>, context: &Context) -> Option<Rows> {
         let rows = ports.pop().flatten();
         let watermark = self.watermark.clone();

@@ -6,6 +6,7 @@
 use super::{Context, Operator};
 use crate::batch::{Chunk, EventTypes, Rows, phase};
 use crate::column::{Column, from_values};
+use crate::snapshot::{Restore, Snapshot, SnapshotError};
 use rarog_lang::value::Value;
 use std::sync::Arc;
 
@@ -39,6 +40,19 @@ impl Timer {
 }
 
 impl Operator for Timer {
+    fn state_version(&self) -> Option<u32> {
+        Some(1)
+    }
+
+    fn snapshot(&self, into: &mut Snapshot, _: &Context) {
+        into.common(&(self.next, self.ticks, self.clock));
+    }
+
+    fn restore(&mut self, from: &Restore<'_>, _: &Context) -> Result<(), SnapshotError> {
+        (self.next, self.ticks, self.clock) = from.common()?;
+        Ok(())
+    }
+
     fn apply(&mut self, chunk: &Arc<Chunk>, _: Vec<Option<Rows>>, context: &Context) -> Option<Rows> {
         // A live chunk is cut at one time: all that is due comes before its first record.
         let cut = chunk.now.filter(|_| !context.clockwork.replay).map(|now| [now]);

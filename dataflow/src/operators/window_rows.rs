@@ -5,11 +5,13 @@ use super::state::Rank;
 use crate::batch::{EventTypes, FiredRank, Released, Rows};
 use crate::column::{Column, from_values};
 use crate::whole::Whole;
+use rarog_lang::plan::{ColumnDef, Layout};
 use rarog_lang::value::Value;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// A record that a window holds.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Held {
     /// Its place in the content.
     pub rank: Rank,
@@ -27,6 +29,34 @@ impl Held {
             values: rows.columns.iter().map(|column| column.get(row)).collect(),
             whole: rows.whole.as_ref().map(|whole| whole.get(row)),
         }
+    }
+}
+
+/// The columns of held records, which are written down with them: name, hidden.
+pub type HeldColumns = Vec<(Arc<str>, bool)>;
+
+/// The columns that records of a layout are held with.
+pub fn held_columns(layout: &Layout) -> HeldColumns {
+    layout.columns.iter().map(|column| (column.name.clone(), column.hidden)).collect()
+}
+
+/// Puts the values of records that were written down into the columns of today's layout: another part of the program may
+/// read more or fewer fields than it did then.
+pub struct Realign(Vec<Option<usize>>);
+
+impl Realign {
+    /// From these columns to a layout.
+    pub fn new(saved: &HeldColumns, layout: &Layout) -> Realign {
+        let place = |column: &ColumnDef| {
+            saved.iter().position(|(name, hidden)| *name == column.name && *hidden == column.hidden)
+        };
+        Realign(layout.columns.iter().map(place).collect())
+    }
+
+    /// A record of the layout. What was not read then is null.
+    pub fn held(&self, held: Held) -> Held {
+        let value = |place: &Option<usize>| place.and_then(|place| held.values.get(place).cloned()).unwrap_or_default();
+        Held { values: self.0.iter().map(value).collect(), ..held }
     }
 }
 

@@ -31,9 +31,9 @@ pub struct Align {
 }
 
 impl Align {
-    /// `expected` envelopes per chunk over all `ports`.
-    pub fn new(ports: usize, expected: usize, in_order: bool) -> Align {
-        Align { ports, expected, in_order, next: 0, pending: BTreeMap::new() }
+    /// `expected` envelopes per chunk over all `ports`; chunks are numbered from `first`.
+    pub fn new(ports: usize, expected: usize, in_order: bool, first: u64) -> Align {
+        Align { ports, expected, in_order, next: first, pending: BTreeMap::new() }
     }
 
     /// Takes an envelope.
@@ -78,7 +78,7 @@ mod tests {
 
     #[test]
     fn chunks_leave_in_order_and_only_when_complete() {
-        let mut align = Align::new(1, 2, true);
+        let mut align = Align::new(1, 2, true, 0);
         for seq in [1, 1, 0] {
             align.push(envelope(seq));
         }
@@ -91,7 +91,7 @@ mod tests {
 
     #[test]
     fn without_order_a_complete_chunk_leaves_at_once() {
-        let mut align = Align::new(1, 1, false);
+        let mut align = Align::new(1, 1, false, 0);
         align.push(envelope(7));
         assert_eq!(align.pop().map(|a| a.chunk.seq), Some(7));
     }

@@ -19,7 +19,7 @@ pub struct Collector {
 impl Collector {
     /// `expected` envelopes per chunk; ports without a node only say that they are done.
     pub fn new(nodes: Vec<Option<NodeId>>, expected: usize, shared: Arc<Shared>) -> Collector {
-        Collector { align: Align::new(nodes.len(), expected, true), nodes, shared }
+        Collector { align: Align::new(nodes.len(), expected, true, shared.start.chunk), nodes, shared }
     }
 
     /// Takes an envelope; chunks that it completes go to the host.
@@ -36,7 +36,8 @@ impl Collector {
             if self.shared.failed() {
                 return;
             }
-            self.shared.host.completed(Completed { chunk, outputs });
+            let states = chunk.barrier.then(|| self.shared.take_states(chunk.seq));
+            self.shared.host.completed(Completed { chunk, outputs, states });
             self.shared.chunk_through();
         }
     }

@@ -21,6 +21,6 @@ mod worker;
 
 pub use route::key as key_of;
 pub use run::{RunError, run};
-pub use shared::{Completed, Counters, DeadRecord, Host, OutputRows, Shared, StreamCounts};
+pub use shared::{Completed, Counters, DeadRecord, Host, OutputRows, Shared, Start, StreamCounts};
 pub use source::{Decoded, Intake, Pulled};
 pub use worker::{Job, Running, WorkerThread};

@@ -10,6 +10,7 @@ use super::source::{self, Intake, SourceBatch};
 use super::tick::Tick;
 use crate::batch::{Batch, Chunk, Rows};
 use crate::operators::{self, Clockwork, Context, Operator};
+use crate::snapshot::{self, Restore, Snapshot};
 use rarog_lang::plan::{NodeId, Op};
 use std::sync::Arc;
 use timely::container::CapacityContainerBuilder;
@@ -87,13 +88,15 @@ fn operator<'scope>(
     let take = route::take(node, &spreads);
     let peers = scope.peers();
     let spread = route::spread(take, &spreads);
-    let operator = operators::build(&context)?;
+    let mut operator = operators::build(&context)?;
+    debug_assert!(operator.state_version().is_none() || snapshot::keeps_state(&node.op));
+    restore(&mut *operator, &context, take, (scope.index(), peers))?;
     let turns = Turns { operator, context };
     if let ([(edge, _)], true) = (inputs.as_slice(), take == Take::InPlace || peers == 1) {
         return Ok(Rendered { edge: direct(edge.clone(), turns), spread });
     }
     let senders = |spread: &Spread| if take == Take::InPlace { 1 } else { spread.senders(peers) };
-    let align = Align::new(inputs.len(), spreads.iter().map(senders).sum(), take != Take::InPlace);
+    let align = Align::new(inputs.len(), spreads.iter().map(senders).sum(), take != Take::InPlace, shared.start.chunk);
     let mail: Vec<Mail> = inputs
         .into_iter()
         .enumerate()
@@ -108,6 +111,25 @@ fn operator<'scope>(
         mail.unary_frontier::<Batches, _, _, _>(pact, "operator", |capability, _| step.logic(capability))
     };
     Ok(Rendered { edge, spread })
+}
+
+/// Gives an operator the state that the run begins with, if there is one.
+fn restore(
+    operator: &mut dyn Operator,
+    context: &Context,
+    take: Take,
+    (peer, peers): (usize, usize),
+) -> Result<(), String> {
+    let Some(state) = context.shared.start.states.get(&context.node) else { return Ok(()) };
+    let restore = match take {
+        Take::Keyed => Restore::new(state, peer, peers),
+        // Its chunks all go to peer 0.
+        Take::Single | Take::InPlace if peer == 0 => Restore::new(state, 0, 1),
+        Take::Single | Take::InPlace => return Ok(()),
+    };
+    let restored = restore.check_version(operator.state_version());
+    let restored = restored.and_then(|()| operator.restore(&restore, context));
+    restored.map_err(|error| format!("stream {}: its state cannot be taken over: {error}", context.stream()))
 }
 
 /// One input whose chunks come as they must be taken: no envelopes, nothing to align.
@@ -156,13 +178,13 @@ fn address<'scope>(edge: Edge<'scope>, port: u32, take: Take, context: &Context,
     })
 }
 
-/// Splits rows by the hash of their key.
+/// Splits rows by the bin of their key.
 fn scatter(keys: &mut operators::Keys, rows: Option<Rows>, peers: usize) -> Vec<Option<Rows>> {
     let Some(rows) = rows else { return Vec::new() };
     let columns = keys.of(&rows);
     let mut parts = vec![Vec::new(); peers];
     for (row, hash) in columns.hashes.iter().enumerate() {
-        parts[((hash >> 32) % peers as u64) as usize].push(row as u32);
+        parts[snapshot::peer(snapshot::bin(*hash), peers)].push(row as u32);
     }
     parts.into_iter().map(|part| rows.clone().select(&part)).collect()
 }
@@ -181,7 +203,15 @@ impl Turns {
             return Batch { chunk, rows: None };
         }
         let what = || format!("stream {}", context.stream());
-        let rows = context.shared.guard(what, || operator.apply(&chunk, ports, context));
+        let rows = context.shared.guard(what, || {
+            let rows = operator.apply(&chunk, ports, context);
+            if let (true, Some(version)) = (chunk.barrier, operator.state_version()) {
+                let mut snapshot = Snapshot::new(version);
+                operator.snapshot(&mut snapshot, context);
+                context.shared.put_snapshot(chunk.seq, context.node, snapshot);
+            }
+            rows
+        });
         Batch { rows: rows.flatten(), chunk }
     }
 

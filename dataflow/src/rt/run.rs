@@ -40,11 +40,11 @@ pub fn run(job: Job, workers: usize) -> Result<(), RunError> {
 
 /// One pipeline on `workers` timely threads of its own.
 fn run_wide(job: Job, workers: usize) -> Result<(), RunError> {
-    let Job { plan, host, counters, intake, clockwork } = job;
-    if plan.version != PLAN_VERSION {
-        return Err(RunError::Version(plan.version));
+    if job.plan.version != PLAN_VERSION {
+        return Err(RunError::Version(job.plan.version));
     }
-    let shared = Arc::new(Shared::new(plan, host, counters, Arc::default()));
+    let (intake, clockwork) = (job.intake.clone(), job.clockwork);
+    let shared = Arc::new(Shared::new(job, Arc::default()));
     let of_peers = shared.clone();
     let guards = timely::execute(timely::Config::process(workers), move |worker| {
         let built = worker.dataflow::<Tick, _, _>(|scope| render(scope, &of_peers, &intake, clockwork));

@@ -1,10 +1,13 @@
 //! What the peers of one run share: the plan, counters, the way to dead letters and to the host's sinks.
 
+use super::worker::Job;
 use crate::batch::{Chunk, Rows};
+use crate::snapshot::{Snapshot, State, States};
 use rarog_lang::plan::{NodeId, Plan};
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// A record that could not be used, as an operator met it.
 #[derive(Clone, Debug)]
@@ -41,6 +44,8 @@ pub struct Completed {
     pub chunk: Arc<Chunk>,
     /// Per output node that had rows, in the order of the plan.
     pub outputs: Vec<OutputRows>,
+    /// Behind a barrier: the states of all operators that have one.
+    pub states: Option<States>,
 }
 
 /// What the program around the engine provides.
@@ -95,6 +100,10 @@ pub struct Shared {
     through: AtomicBool,
     /// Counted up when this pipeline fails or comes through.
     changes: Arc<AtomicU64>,
+    /// Where the run begins.
+    pub(super) start: Start,
+    /// What operators have written behind barriers, by chunk and node; each of its peers has a part.
+    snapshots: Mutex<BTreeMap<u64, BTreeMap<NodeId, Vec<Snapshot>>>>,
     /// Chunks under way.
     under_way: AtomicU64,
     /// Wake the sources when a chunk is through.
@@ -103,13 +112,25 @@ pub struct Shared {
 
 type Waker = Box<dyn Fn() + Send + Sync>;
 
+/// Where a run begins: at its beginning by default, else behind a checkpoint.
+#[derive(Clone, Debug, Default)]
+pub struct Start {
+    /// Number of the first chunk.
+    pub chunk: u64,
+    /// States to take over. Operators without one begin without anything.
+    pub states: Arc<States>,
+}
+
 impl Shared {
     /// State of a new run.
-    pub fn new(plan: Arc<Plan>, host: Arc<dyn Host>, counters: Arc<Counters>, changes: Arc<AtomicU64>) -> Shared {
+    pub(super) fn new(job: Job, changes: Arc<AtomicU64>) -> Shared {
+        let Job { plan, host, counters, start, .. } = job;
         Shared {
             plan,
             host,
             counters,
+            start,
+            snapshots: Mutex::default(),
             failure: Mutex::new(None),
             failed: AtomicBool::new(false),
             through: AtomicBool::new(false),
@@ -117,6 +138,18 @@ impl Shared {
             under_way: AtomicU64::new(0),
             wakers: Mutex::new(Vec::new()),
         }
+    }
+
+    /// An operator has written down its state behind a chunk, at one of its peers.
+    pub(super) fn put_snapshot(&self, chunk: u64, node: NodeId, snapshot: Snapshot) {
+        let mut snapshots = self.snapshots.lock().unwrap_or_else(PoisonError::into_inner);
+        snapshots.entry(chunk).or_default().entry(node).or_default().push(snapshot);
+    }
+
+    /// The states behind a chunk that is through: then every operator has applied it.
+    pub(super) fn take_states(&self, chunk: u64) -> States {
+        let parts = self.snapshots.lock().unwrap_or_else(PoisonError::into_inner).remove(&chunk);
+        parts.into_iter().flatten().map(|(node, parts)| (node, State::of(parts))).collect()
     }
 
     /// Windows that were open when an operator ended.

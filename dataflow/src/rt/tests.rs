@@ -174,7 +174,7 @@ fn job(plan: Plan, intake: Arc<dyn Intake>) -> (Job, Arc<Kept>) {
     let kept = Arc::new(Kept::default());
     let counters = Arc::new(Counters::new(&plan));
     let clockwork = Clockwork { sources: 1, replay: true };
-    (Job { plan: Arc::new(plan), host: kept.clone(), counters, intake, clockwork }, kept)
+    (Job { plan: Arc::new(plan), host: kept.clone(), counters, intake, clockwork, start: Start::default() }, kept)
 }
 
 /// Readings that run up to 4 s behind and are at times later than that.

@@ -6,7 +6,7 @@
 
 use super::render::render;
 use super::run::RunError;
-use super::shared::{Counters, Host, Shared};
+use super::shared::{Counters, Host, Shared, Start};
 use super::source::Intake;
 use super::tick::Tick;
 use crate::operators::Clockwork;
@@ -34,6 +34,8 @@ pub struct Job {
     pub intake: Arc<dyn Intake>,
     /// Its clocks.
     pub clockwork: Clockwork,
+    /// Where it begins.
+    pub start: Start,
 }
 
 enum Command {
@@ -218,8 +220,8 @@ impl Pipelines {
     }
 
     fn install(&mut self, job: Job, end: Arc<End>) {
-        let Job { plan, host, counters, intake, clockwork } = job;
-        let shared = Arc::new(Shared::new(plan, host, counters, self.changes.clone()));
+        let (intake, clockwork) = (job.intake.clone(), job.clockwork);
+        let shared = Arc::new(Shared::new(job, self.changes.clone()));
         let number = self.worker.next_dataflow_index();
         let built = self.worker.dataflow::<Tick, _, _>(|scope| render(scope, &shared, &intake, clockwork));
         if let Err(reason) = built {

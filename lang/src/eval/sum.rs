@@ -3,9 +3,10 @@
 
 use super::ops::finite;
 use crate::value::Value;
+use serde::{Deserialize, Serialize};
 
 /// Compensated (Neumaier) sum of floats.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub struct Compensated {
     sum: f64,
     rest: f64,
@@ -36,7 +37,7 @@ impl Compensated {
 }
 
 /// Sum and number of numbers.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub struct Sum {
     ints: i128,
     floats: Compensated,

@@ -102,6 +102,7 @@ impl Ends for TestEnds {
             counters: Arc::new(Counters::new(&plan)),
             intake: Arc::new(Stoppable::new(feed, stop.clone())),
             clockwork: Clockwork { sources: 1, replay: true },
+            start: rt::Start::default(),
             plan,
         };
         Ok(Opened { job, stop })

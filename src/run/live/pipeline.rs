@@ -16,7 +16,7 @@ use crate::run::stop::Stop;
 use crate::run::talk::Talk;
 use rarog_connectors::mqtt::{self, LinkState, MqttError, Output, StatusHook};
 use rarog_dataflow::operators::Clockwork;
-use rarog_dataflow::rt::{Counters, DeadRecord, Host, Job};
+use rarog_dataflow::rt::{Counters, DeadRecord, Host, Job, Start};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread;
@@ -150,6 +150,7 @@ impl LivePipeline {
             counters: counters.clone(),
             intake: intake.clone(),
             clockwork: Clockwork { sources: idle.len(), replay: false },
+            start: Start::default(),
         };
         let pipeline = Arc::new(LivePipeline {
             name: name.into(),
