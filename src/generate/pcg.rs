@@ -57,6 +57,11 @@ impl Pcg64 {
         (product >> 32) as u32
     }
 
+    /// A number in `0.0..1.0`.
+    pub fn unit(&mut self) -> f64 {
+        (self.next_u64() >> 11) as f64 / (1u64 << 53) as f64
+    }
+
     /// A column: `count` numbers in `0..bound`.
     pub fn column(&mut self, count: usize, bound: u32) -> Vec<u32> {
         (0..count).map(|_| self.below(bound)).collect()

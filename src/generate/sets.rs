@@ -1,4 +1,5 @@
-//! The sets of the benchmarks: one flat object per line, one line per millisecond from 2026-01-01 on.
+//! The sets of the benchmarks: one flat object per line, one line per millisecond from 2026-01-01 on (orders: one order every
+//! second one, and its payment).
 //!
 //! Whole columns are drawn one behind the other, so a small set is no prefix of a big one and a set depends on its number
 //! of lines. Keys that recur after exactly the span of a workload's window are moved aside ("untied"), so that programs which
@@ -24,6 +25,8 @@ pub enum Set {
     Auth,
     /// Click: 5000 users, values
     Clicks,
+    /// Order, and a Payment of each some seconds later
+    Orders,
 }
 
 /// Lines of one set, in order.
@@ -38,10 +41,21 @@ enum Columns {
     Ticks { symbol: Vec<u32>, step: Vec<u32>, volume: Vec<u32> },
     Auth { user: Vec<u32>, kind: Vec<u32>, amount: Vec<u32> },
     Clicks { user: Vec<u32>, value: Vec<u32> },
+    Orders { entries: Vec<Entry>, cents: Vec<u32> },
+}
+
+/// A line of the set orders; sorts as the lines do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Entry {
+    /// Milliseconds after the start.
+    at: u64,
+    /// A payment; an order otherwise.
+    paid: bool,
+    order: u32,
 }
 
 impl Lines {
-    /// Draws the columns of a set; `None` for the one that has none.
+    /// Draws the columns of a set; `None` for the one that has none. Of an odd number of orders and payments the last is left out.
     pub fn draw(set: Set, count: usize, seed: Option<u64>) -> Option<Lines> {
         let pcg = |default| Pcg64::new(seed.unwrap_or(default));
         let columns = match set {
@@ -66,7 +80,9 @@ impl Lines {
                 let user = untied(pcg.column(count, 5000), 10_000, 5000);
                 Columns::Clicks { user, value: pcg.column(count, 1000) }
             }
+            Set::Orders => orders(pcg(5), count),
         };
+        let count = if set == Set::Orders { count / 2 * 2 } else { count };
         Some(Lines { columns, prices: vec![100_000; 100], count })
     }
 
@@ -76,14 +92,15 @@ impl Lines {
     }
 
     fn write_line(&mut self, line: usize, out: &mut impl Write) -> Result<()> {
+        let passed = line as u64;
         match &self.columns {
             Columns::Sensors { sensor, hundredths } => {
-                head(out, "SensorReading", line)?;
+                head(out, "SensorReading", passed)?;
                 let temperature = f64::from(hundredths[line]) / 100.0;
                 writeln!(out, r#""sensor_id":"s{:04}","temperature":{temperature:?},"seq":{line}}}"#, sensor[line])
             }
             Columns::Ticks { symbol, step, volume } => {
-                head(out, "StockTick", line)?;
+                head(out, "StockTick", passed)?;
                 let key = symbol[line];
                 let step = i64::from(step[line]) - 10;
                 let cents = &mut self.prices[key as usize];
@@ -99,7 +116,7 @@ impl Lines {
                     7 => "PwChange",
                     _ => "Logout",
                 };
-                head(out, event, line)?;
+                head(out, event, passed)?;
                 write!(out, r#""user_id":"u{user:05}","#)?;
                 match event {
                     "Login" => write!(out, r#""ip":"10.0.{}.{}","#, amount % 256, amount % 251)?,
@@ -109,11 +126,41 @@ impl Lines {
                 writeln!(out, r#""seq":{line}}}"#)
             }
             Columns::Clicks { user, value } => {
-                head(out, "Click", line)?;
+                head(out, "Click", passed)?;
                 writeln!(out, r#""user_id":"u{:04}","value":{},"seq":{line}}}"#, user[line], value[line])
+            }
+            Columns::Orders { entries, cents } => {
+                let Entry { at, paid, order } = entries[line];
+                head(out, if paid { "Payment" } else { "Order" }, at)?;
+                write!(out, r#""order_id":"o{order:07}","#)?;
+                let price = f64::from(cents[order as usize]) / 100.0;
+                if paid {
+                    writeln!(out, r#""amount":{price:?}}}"#)
+                } else {
+                    writeln!(out, r#""sku":"k{:03}","price":{price:?}}}"#, order % 997)
+                }
             }
         }
     }
+}
+
+/// Half of the lines are orders, one every second millisecond; each is paid at an odd one, after a delay that is distributed
+/// exponentially. (numpy draws such numbers in another way, so this set has the law of its set, not its numbers.)
+fn orders(mut pcg: Pcg64, count: usize) -> Columns {
+    const MEAN_MS: f64 = 8000.0;
+    const LONGEST_MS: u64 = 60_000;
+    let orders = count / 2;
+    let delays: Vec<u64> =
+        (0..orders).map(|_| ((-MEAN_MS * (1.0 - pcg.unit()).ln()) as u64).min(LONGEST_MS) | 1).collect();
+    let cents = (0..orders).map(|_| 100 + pcg.below(99_900)).collect();
+    let mut entries = Vec::with_capacity(2 * orders);
+    for (order, delay) in (0..).zip(delays) {
+        let at = 2 * u64::from(order);
+        entries.push(Entry { at, paid: false, order });
+        entries.push(Entry { at: at + delay, paid: true, order });
+    }
+    entries.sort_unstable();
+    Columns::Orders { entries, cents }
 }
 
 /// In blocks of `span` lines, a key equal to the key `span` lines before becomes the next one, twice.
@@ -128,9 +175,8 @@ fn untied(mut keys: Vec<u32>, span: usize, bound: u32) -> Vec<u32> {
     keys
 }
 
-/// Type and times of a line.
-fn head(out: &mut impl Write, event: &str, line: usize) -> Result<()> {
-    let passed = line as u64;
+/// Type and times of a line that stands `passed` milliseconds after the start.
+fn head(out: &mut impl Write, event: &str, passed: u64) -> Result<()> {
     let (day, ms) = (passed / 86_400_000, passed % 86_400_000);
     let (month, day) = month_and_day(day);
     let (hour, minute, second) = (ms / 3_600_000, ms / 60_000 % 60, ms / 1000 % 60);
@@ -194,14 +240,36 @@ mod tests {
         assert_eq!(sessions, 138_399);
     }
 
+    /// Of exponential delays with a mean of 8 s the share 1 - e^-1.25 is below 10 s.
+    #[test]
+    fn orders_are_paid_by_their_law() {
+        let Some(Lines { columns: Columns::Orders { entries, cents }, .. }) = Lines::draw(Set::Orders, MILLION, None)
+        else {
+            panic!("orders have columns")
+        };
+        assert_eq!((entries.len(), cents.len()), (MILLION, MILLION / 2));
+        assert!(entries.is_sorted());
+        let payments: Vec<&Entry> = entries.iter().filter(|entry| entry.paid).collect();
+        assert!(payments.iter().all(|payment| payment.at % 2 == 1 && payment.at > 2 * u64::from(payment.order)));
+        let within = |payment: &&&Entry| payment.at - 2 * u64::from(payment.order) <= 10_000;
+        let paid = payments.iter().filter(within).count() as f64;
+        let expected = 500_000.0 * (1.0 - (-1.25_f64).exp());
+        assert!((paid - expected).abs() < 2000.0, "{paid} of {expected}");
+        assert!(payments.iter().all(|payment| payment.at - 2 * u64::from(payment.order) <= 60_001));
+        assert!(cents.iter().all(|cents| (100..100_000).contains(cents)));
+    }
+
     #[test]
     fn lines_have_their_form() {
+        let orders = text(Set::Orders, 3);
+        assert_eq!(orders.lines().count(), 2);
+        assert!(orders.contains(r#"{"type":"Order","@timestamp":"2026-01-01T00:00:00.000Z","ts":1767225600000,"order_id":"o0000000","sku":"k000","price":"#), "{orders}");
         let sensors = text(Set::Sensors, 1);
         assert!(sensors.starts_with(r#"{"type":"SensorReading","@timestamp":"2026-01-01T00:00:00.000Z","ts":1767225600000,"sensor_id":"s0473","temperature":"#), "{sensors}");
         assert!(sensors.ends_with(",\"seq\":0}\n"), "{sensors}");
         let ticks = text(Set::Ticks, 1);
         assert!(ticks.contains(r#""symbol":"Q83","price":"#), "{ticks}");
-        for set in [Set::Sensors, Set::Ticks, Set::Auth, Set::Clicks] {
+        for set in [Set::Sensors, Set::Ticks, Set::Auth, Set::Clicks, Set::Orders] {
             let text = text(set, 2000);
             assert_eq!(text.lines().count(), 2000);
             for line in text.lines() {

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 #[test]
 fn events_follow_from_the_arguments() {
-    for set in ["readings", "sensors", "ticks", "auth", "clicks"] {
+    for set in ["readings", "sensors", "ticks", "auth", "clicks", "orders"] {
         let first = rarog(&["generate", set, "--count", "50"]).exits(0).stdout;
         assert_eq!(first, rarog(&["generate", set, "--count", "50"]).stdout, "{set}");
         assert_ne!(first, rarog(&["generate", set, "--count", "50", "--seed", "99"]).stdout, "{set}");

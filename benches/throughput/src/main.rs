@@ -6,29 +6,77 @@
 //! median CPU at the smaller) / difference of the sizes. A time counts only if both give the same rows.
 
 mod anchor;
+mod inputs;
 mod measure;
-mod readings;
 mod report;
 mod rows;
+mod workloads;
 
-use std::path::{Path, PathBuf};
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
 use std::process::ExitCode;
+use workloads::Workload;
 
-/// Workloads, with the largest ratio of CPU to the anchor's that is acceptable.
-const WORKLOADS: [(&str, f64); 3] = [("w1", 2.7), ("w2", 2.0), ("w3", 3.4)];
+/// Measure `rarog run` beside hand-written programs for the same jobs
+#[derive(Parser)]
+#[command(name = "rarog-bench", args_conflicts_with_subcommands = true)]
+struct Cli {
+    #[command(subcommand)]
+    part: Option<Part>,
+    #[command(flatten)]
+    options: Options,
+}
+
+/// What the benchmark calls itself for.
+#[derive(Subcommand)]
+enum Part {
+    /// Run one hand-written program and print number and checksum of its rows
+    Anchor {
+        #[arg(value_parser = workloads::named)]
+        workload: &'static Workload,
+        file: PathBuf,
+        /// Count rows only
+        #[arg(long)]
+        count: bool,
+    },
+}
+
+/// What is measured, and how.
+#[derive(Args)]
+struct Options {
+    /// Workloads; by default all
+    #[arg(value_parser = workloads::named)]
+    workloads: Vec<&'static Workload>,
+    /// Events of the smaller size
+    #[arg(long, value_name = "N", default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1..))]
+    small: u64,
+    /// Events of the larger size
+    #[arg(long, value_name = "N", default_value_t = 4_000_000, value_parser = clap::value_parser!(u64).range(2..))]
+    large: u64,
+    /// Events on which rows are compared
+    #[arg(long, value_name = "N", default_value_t = 400_000, value_parser = clap::value_parser!(u64).range(1..))]
+    checked: u64,
+    /// Runs of each program at each size
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..))]
+    repeats: u16,
+    /// Numbers of workers to measure, such as 1,2; rows are compared with 1 and 2 in any case
+    #[arg(long, value_name = "N", value_delimiter = ',', default_value = "1", value_parser = clap::value_parser!(u16).range(1..))]
+    workers: Vec<u16>,
+    /// Also measure JSON lines to /dev/null, as nanoseconds per row
+    #[arg(long)]
+    encode: bool,
+    /// The program to measure [default: the one beside this]
+    #[arg(long, value_name = "FILE")]
+    rarog: Option<PathBuf>,
+}
 
 fn main() -> ExitCode {
-    let args: Vec<String> = std::env::args().skip(1).collect();
-    let words: Vec<&str> = args.iter().map(String::as_str).collect();
-    let done = match words.as_slice() {
-        ["anchor", workload, file] => anchor::run(workload, Path::new(file)).map(|rows| println!("{rows}")),
-        ["generate", lines, file] => lines
-            .parse()
-            .map_err(|error| format!("{lines}: {error}"))
-            .and_then(|lines| readings::write(Path::new(file), lines).map_err(|error| format!("{file}: {error}"))),
-        [] => report::compare(&default_rarog(), &WORKLOADS.map(|(name, _)| name)),
-        ["compare", rarog, workloads @ ..] => report::compare(Path::new(rarog), workloads),
-        _ => Err("usage: rarog-bench [compare RAROG WORKLOAD… | anchor WORKLOAD FILE | generate LINES FILE]".into()),
+    let Cli { part, options } = Cli::parse();
+    let done = match part {
+        Some(Part::Anchor { workload, file, count }) => {
+            anchor::run(workload, &file, count).map(|rows| println!("{rows}"))
+        }
+        None => report::compare(&options),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -37,10 +85,4 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-/// The binary that was built beside this one.
-fn default_rarog() -> PathBuf {
-    let own = std::env::current_exe().unwrap_or_default();
-    own.with_file_name("rarog")
 }

@@ -1,0 +1,51 @@
+//! Keys as small numbers, so that state can be a vector.
+
+use hashbrown::HashMap;
+
+/// Texts of up to 15 bytes are compared and hashed as one number.
+const SHORT_BYTES: usize = 15;
+
+/// A short text and its length in one number.
+pub fn pack(text: &str) -> Result<u128, String> {
+    if text.len() > SHORT_BYTES {
+        return Err(format!("the key {text} is longer than {SHORT_BYTES} bytes, which the sets do not have"));
+    }
+    let mut bytes = [0; SHORT_BYTES + 1];
+    bytes[..text.len()].copy_from_slice(text.as_bytes());
+    bytes[SHORT_BYTES] = text.len() as u8;
+    Ok(u128::from_le_bytes(bytes))
+}
+
+/// Numbers for keys in the order in which they come, and a state for each.
+pub struct Keyed<S> {
+    numbers: HashMap<u128, u32, foldhash::fast::RandomState>,
+    /// By number: the key and its state.
+    pub all: Vec<(Box<str>, S)>,
+}
+
+impl<S> Default for Keyed<S> {
+    fn default() -> Keyed<S> {
+        Keyed { numbers: HashMap::default(), all: Vec::new() }
+    }
+}
+
+impl<S: Default> Keyed<S> {
+    /// The number of a key.
+    pub fn number(&mut self, key: &str) -> Result<usize, String> {
+        let packed = pack(key)?;
+        if let Some(number) = self.numbers.get(&packed) {
+            return Ok(*number as usize);
+        }
+        let number = self.all.len();
+        self.numbers.insert(packed, number as u32);
+        self.all.push((key.into(), S::default()));
+        Ok(number)
+    }
+
+    /// A key and its state.
+    pub fn entry(&mut self, key: &str) -> Result<(&str, &mut S), String> {
+        let number = self.number(key)?;
+        let (name, state) = &mut self.all[number];
+        Ok((name, state))
+    }
+}
