@@ -54,10 +54,10 @@ impl<const PANES: usize> Anchor for Means<PANES> {
             return Ok(());
         }
         let pane = reading.ts.div_euclid(PANE_MS);
-        if self.pane != Some(pane) {
-            if let Some(from) = self.pane.replace(pane) {
-                self.close(from, pane, out);
-            }
+        if self.pane != Some(pane)
+            && let Some(from) = self.pane.replace(pane)
+        {
+            self.close(from, pane, out);
         }
         let (_, panes) = self.sensors.entry(reading.sensor_id)?;
         let sum = &mut panes.0[place::<PANES>(pane)];
