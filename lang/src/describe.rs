@@ -1,9 +1,11 @@
 //! Parts of a plan as text for people: expressions, operators, durations. Not VPL to be parsed again: what was folded or
 //! renamed is shown as it is in the plan.
 
+use crate::composed;
 use crate::eval::text::to_text;
 use crate::plan::{
-    Aggregate, AggregateCall, AggregateFn, AlertPart, BinOp, Body, Expr, Key, Layout, Node, Op, Plan, UnOp, Window,
+    Aggregate, AggregateCall, AggregateFn, AlertPart, BinOp, Body, Capture, Expr, Key, Layout, Node, Op, Plan, UnOp,
+    Window,
 };
 use crate::value::Value;
 use std::fmt::Write;
@@ -31,12 +33,53 @@ pub struct Names<'n> {
     pub layout: Option<&'n Layout>,
     /// The aggregate whose items it is part of, with its keys.
     pub aggregate: Option<(&'n Aggregate, &'n [Key])>,
+    /// The join or sequence whose parts it reads.
+    pub parts: Option<&'n Node>,
 }
 
 impl Names<'_> {
     fn column(&self, column: u32) -> String {
         let known = self.layout.and_then(|layout| layout.columns.get(column as usize));
         known.map_or_else(|| format!("column {column}"), |column| column.name.to_string())
+    }
+
+    /// What an input of the join or a slot of the sequence is called, and a column of it.
+    fn part(&self, place: u32) -> String {
+        let known = match self.parts.map(|node| &node.op) {
+            Some(Op::Join(join)) => join.names.get(place as usize),
+            Some(Op::Sequence(sequence)) => sequence.slots.get(place as usize).map(|slot| &slot.name),
+            _ => None,
+        };
+        known.map_or_else(|| format!("part {place}"), |name| name.to_string())
+    }
+
+    fn part_column(&self, place: u32, column: u32) -> String {
+        let columns = match self.parts.map(|node| (&node.op, node)) {
+            Some((Op::Sequence(sequence), _)) => sequence.slots.get(place as usize).map(|slot| slot.columns.as_slice()),
+            Some((_, node)) => {
+                let input = node.inputs.get(place as usize).and_then(|input| self.plan.nodes.get(*input as usize));
+                let layout = input.and_then(|input| self.plan.layouts.get(input.layout as usize));
+                layout.map(|layout| layout.columns.as_slice())
+            }
+            None => None,
+        };
+        let known = columns.and_then(|columns| columns.get(column as usize));
+        known.map_or_else(|| format!("column {column}"), |column| column.name.to_string())
+    }
+
+    fn captured(&self, place: u32, capture: &Capture) -> String {
+        let of = self.part(place);
+        let field = |column: &u32| self.part_column(place, *column);
+        match capture {
+            Capture::Count => format!("{of}.len"),
+            Capture::Records | Capture::Record => of,
+            Capture::First(column) => format!("{of}.first.{}", field(column)),
+            Capture::Last(column) => format!("{of}.last.{}", field(column)),
+            Capture::Previous(column) => format!("prev({of}).{}", field(column)),
+            Capture::At(column, index) => format!("{of}[{}].{}", self.expr(index), field(column)),
+            Capture::Time => format!("event_time({of})"),
+            Capture::Aggregate(call) => self.aggregate_call(call),
+        }
     }
 
     fn call(&self, call: u32) -> String {
@@ -74,7 +117,7 @@ impl Names<'_> {
         match expr {
             Expr::Const(value) => constant(value),
             Expr::Column(column) => self.column(*column),
-            Expr::Of(input, column) => format!("input {input}.{column}"),
+            Expr::Of(place, column) => format!("{}.{}", self.part(*place), self.part_column(*place, *column)),
             Expr::Local(slot) => format!("local {slot}"),
             Expr::Record => "the record".into(),
             Expr::EventTime => "event_time()".into(),
@@ -118,7 +161,7 @@ impl Names<'_> {
                 Body::Block(_) => "… => {…}".into(),
             },
             Expr::Convert(_, a) => self.expr(a),
-            Expr::Captured(element, _) => format!("captured {element}"),
+            Expr::Captured(place, capture) => self.captured(*place, capture),
         }
     }
 
@@ -200,7 +243,7 @@ fn keys(names: &Names, keys: &[Key]) -> String {
 
 /// What a node does, in one line.
 pub fn operator(plan: &Plan, node: &Node) -> String {
-    let names = Names { plan, layout: input_layout(plan, node), aggregate: None };
+    let names = Names { plan, layout: input_layout(plan, node), aggregate: None, parts: None };
     let items = |names: &Names, items: &[Expr]| {
         let columns =
             plan.layouts.get(node.layout as usize).map(|layout| layout.columns.as_slice()).unwrap_or_default();
@@ -211,7 +254,7 @@ pub fn operator(plan: &Plan, node: &Node) -> String {
         columns.iter().zip(items).map(item).collect::<Vec<_>>().join(", ")
     };
     let of_aggregate = |aggregate: &Aggregate, key: &[Key]| {
-        let inner = Names { plan, layout: names.layout, aggregate: Some((aggregate, key)) };
+        let inner = Names { plan, layout: names.layout, aggregate: Some((aggregate, key)), parts: None };
         format!(".aggregate({})", items(&inner, &aggregate.items))
     };
     let connector =
@@ -258,10 +301,8 @@ pub fn operator(plan: &Plan, node: &Node) -> String {
         }
         Op::Send { connector: index, params: all, .. } => format!(".to({}{})", connector(*index), params(all)),
         Op::Emit => ".emit".into(),
-        Op::Join(join) => format!("join of {}, within {}", join.names.join(", "), duration(join.window)),
-        Op::Sequence(sequence) => {
-            format!("sequence of {} elements", sequence.alternatives.iter().map(Vec::len).max().unwrap_or(0))
-        }
+        Op::Join(join) => composed::join(plan, node, join),
+        Op::Sequence(sequence) => composed::sequence(plan, node, sequence),
         Op::Late { of } => format!("late({})", plan.streams.get(*of as usize).map_or("?", |stream| &stream.name)),
     }
 }

@@ -1,8 +1,11 @@
 //! A plan in words: what is read, what is kept and how long, what order and time rules hold, what each sink promises and
 //! what a kill loses.
 
+use crate::composed;
 use crate::describe::{Names, duration, input_layout, operator, window};
-use crate::plan::{Aggregate, AggregateFn, Connector, Input, Key, Node, Op, Plan, Stream, Subscription, Window};
+use crate::plan::{
+    Aggregate, AggregateFn, Connector, Input, Key, Node, Op, Plan, Sequence, Stream, Subscription, Window,
+};
 use crate::value::Value;
 use std::fmt::Write;
 use std::sync::Arc;
@@ -112,7 +115,7 @@ fn steps(plan: &Plan, id: usize, stream: &Stream) -> Vec<String> {
 fn time(plan: &Plan) -> Vec<String> {
     let mut lines = vec![
         "results depend on event time only; a record's effects come before the next record's".to_string(),
-        "out of order by more than out_of_order is late at windows; it goes to the dead letters, counted".to_string(),
+        "out of order by more than out_of_order is late at windows, sequences and joins; it goes to the dead letters, counted".to_string(),
     ];
     for stream in plan.streams.iter().filter(|stream| stream.clock.iter().any(|term| term.delay > 0)) {
         let delay = stream.clock.iter().map(|term| term.delay).max().unwrap_or(0);
@@ -157,7 +160,7 @@ fn kept(plan: &Plan) -> Vec<String> {
 }
 
 fn state(plan: &Plan, node: &Node) -> Option<String> {
-    let names = Names { plan, layout: input_layout(plan, node), aggregate: None };
+    let names = Names { plan, layout: input_layout(plan, node), aggregate: None, parts: None };
     let stream = &plan.streams.get(node.stream as usize)?.name;
     let what = match &node.op {
         Op::Window { window: bounds, key, aggregate, .. } => {
@@ -186,13 +189,45 @@ fn state(plan: &Plan, node: &Node) -> Option<String> {
         Op::Distinct { .. } => ".distinct: every value that ever passed, at most 1000000 (max_keys)".into(),
         Op::Limit(_) => ".limit: a counter".into(),
         Op::Timer { .. } => "timer: the time of its next record".into(),
-        Op::Join(join) => format!("join: the records of the last {} of every input", duration(join.window)),
-        Op::Sequence(sequence) => {
-            format!("sequence: open runs, at most {} a key (max_runs)", sequence.max_runs)
+        Op::Join(join) => {
+            let span = join.window.saturating_add(delay(plan, node));
+            let keys = join.equalities.iter().map(|group| composed::equality(plan, node, group));
+            let found = match keys.collect::<Vec<_>>().as_slice() {
+                [] => "every record is tried with every other, as no equality is asked".to_string(),
+                keys => format!("found by {}", keys.join(" and ")),
+            };
+            format!(
+                "join: the records of the last {} of every input, {found}; freed behind the watermark",
+                duration(span)
+            )
         }
+        Op::Sequence(sequence) => runs(plan, node, sequence),
         _ => return None,
     };
     Some(format!("{stream} {what}"))
+}
+
+/// How far the watermark of a node's stream runs behind the newest record, ns.
+fn delay(plan: &Plan, node: &Node) -> i64 {
+    let clock = plan.streams.get(node.stream as usize).map(|stream| stream.clock.as_slice()).unwrap_or_default();
+    clock.iter().map(|term| term.delay).max().unwrap_or(0)
+}
+
+/// What a sequence keeps.
+fn runs(plan: &Plan, node: &Node, sequence: &Sequence) -> String {
+    let per = match sequence.key.as_slice() {
+        [] => "in all".to_string(),
+        keys => format!("per {}", keys.iter().map(|key| key.name.to_string()).collect::<Vec<_>>().join(", ")),
+    };
+    let until = match sequence.within {
+        Some(within) => {
+            let span = duration(within.saturating_add(delay(plan, node)));
+            format!("each until it matches or is broken, at the latest {span} of event time after its first event")
+        }
+        None if sequence.key.is_empty() => "each until it matches or is broken, perhaps for ever".to_string(),
+        None => "without a bound in time, at most 1000000 keys (max_keys)".to_string(),
+    };
+    format!("sequence: at most {} open runs {per} (max_runs), {until}", sequence.max_runs)
 }
 
 fn promises(plan: &Plan) -> Vec<String> {

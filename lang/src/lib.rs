@@ -9,6 +9,7 @@
 pub mod ast;
 pub mod check;
 pub mod compile;
+mod composed;
 pub mod describe;
 pub mod diagnostic;
 pub mod eval;

@@ -386,13 +386,15 @@ pub struct Join {
     /// Equalities between inputs that all rows obey: for each, the inputs that it is between and the value over each one's
     /// layout ([`Expr::Column`]). Hash keys; an equality with null holds for nobody.
     pub equalities: Vec<Vec<(u32, Expr)>>,
-    /// What else `.on` asks, over [`Expr::Of`] (input, column of its layout).
+    /// What else `.on` asks, over [`Expr::Of`] (input, column of its layout); [`Expr::EventTime`] is the row's, and
+    /// [`Capture::Record`] of an input its record as a map.
     pub residual: Option<Expr>,
     /// ns
     pub window: i64,
-    /// One per column of the node's layout, over [`Expr::Of`]; the columns of an input without a record are null.
+    /// One per column of the node's layout, over the same; the columns of an input without a record are null.
     pub items: Vec<Expr>,
-    /// Does anything need the rows as whole records (all `input_f`, in order)?
+    /// Does anything need the rows as whole records (all `input_f`, in order)? An input's fields are those of its whole record
+    /// if its layout is open, else its visible columns. If no input is open, the fields are columns instead.
     pub whole: bool,
 }
 
@@ -422,7 +424,8 @@ pub struct Sequence {
     /// One per column of the node's layout, evaluated at a match: over [`Expr::Of`], [`Expr::Captured`], [`Expr::Key`],
     /// [`Expr::Partition`], [`Expr::MatchStart`] and [`Expr::EventTime`], which is the match's end.
     pub items: Vec<Expr>,
-    /// Does anything need the matches as whole records (`alias_f`, `_count_alias`, keys, `_partition`)?
+    /// Does anything need the matches as whole records (`alias_f` of all slots that are whole, `_count_alias`, keys,
+    /// `_partition`)? If no input is open, the fields are columns instead.
     pub whole: bool,
 }
 
@@ -619,7 +622,7 @@ pub enum Expr {
     Apply(Vec<u32>, Box<Body>, Vec<Expr>),
     /// Conversion to a declared type; a misfit is null.
     Convert(Type, Box<Expr>),
-    /// Sequences only: something of the captured records of a slot.
+    /// Something of the captured records of a slot (sequence), or of the record of an input (join: [`Capture::Record`] only).
     Captured(u32, Capture),
     /// Sequences only: time of the first captured record of a match.
     MatchStart,
@@ -638,7 +641,7 @@ pub enum Capture {
     Last(u32),
     /// Column of the record before the one that is tried, or null: `prev(b).f`
     Previous(u32),
-    /// Column of record i.
+    /// Column of record i, counted as in `a[i]`: negative from the end, null beyond it.
     At(u32, Box<Expr>),
     /// Time of the last record.
     Time,

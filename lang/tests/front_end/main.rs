@@ -3,6 +3,7 @@
 mod any_text;
 mod cases;
 mod common;
+mod composites;
 mod formatting;
 mod meaning;
 mod mutated_programs;

@@ -2,10 +2,10 @@
 //!
 //! A file of `plans/` holds programs, each with its plan behind `=>`, one fact a line (see [`facts`]).
 
+use crate::composites::{flaws_of_join, flaws_of_sequence, parts};
 use rarog_lang::compile::{Options, compile};
 use rarog_lang::describe;
 use rarog_lang::plan::{Aggregate, AlertPart, Expr, Key, Layout, Node, Op, Plan};
-use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
 fn tests() -> PathBuf {
@@ -48,16 +48,6 @@ fn expressions(node: &Node) -> Vec<(usize, &Expr)> {
         ),
         _ => Vec::new(),
     }
-}
-
-/// Every part of an expression, by way of a rewriting that changes nothing.
-fn parts(expr: &Expr) -> Vec<Expr> {
-    let found = RefCell::new(Vec::new());
-    expr.map(&|part| {
-        found.borrow_mut().push(part.clone());
-        None
-    });
-    found.into_inner()
 }
 
 /// What is wrong with a plan.
@@ -130,6 +120,16 @@ fn flaws(plan: &Plan) -> Vec<String> {
             Op::Process { function, .. } => {
                 check((*function as usize) < plan.functions.len(), "a function that is none")
             }
+            Op::Join(join) => {
+                let widths: Vec<usize> = node.inputs.iter().map(|input| layout(*input).columns.len()).collect();
+                let found = flaws_of_join(join, &widths, own.columns.len());
+                found.iter().for_each(|flaw| check(false, flaw));
+            }
+            Op::Sequence(sequence) => {
+                let widths: Vec<usize> = node.inputs.iter().map(|input| layout(*input).columns.len()).collect();
+                let found = flaws_of_sequence(sequence, &widths, own.columns.len());
+                found.iter().for_each(|flaw| check(false, flaw));
+            }
             Op::Input(input) => check(plan.inputs[*input as usize].layout == node.layout, "an input of another layout"),
             _ => {}
         }
@@ -157,7 +157,7 @@ fn flaws(plan: &Plan) -> Vec<String> {
 fn plan(program: &str) -> Plan {
     let compiled = compile(program, &Options::default());
     let errors: Vec<_> = compiled.diagnostics.iter().filter(|problem| problem.code.starts_with('E')).collect();
-    compiled.plan.unwrap_or_else(|| panic!("{program}\n{errors:?}"))
+    compiled.plan.or(compiled.draft).unwrap_or_else(|| panic!("{program}\n{errors:?}"))
 }
 
 #[test]
@@ -165,7 +165,8 @@ fn plans_of_all_cases_are_well_formed() {
     let (mut count, mut wrong) = (0, String::new());
     for case in std::fs::read_dir(tests().join("../../tests/cases")).expect("the cases are there").flatten() {
         let Ok(program) = std::fs::read_to_string(case.path().join("program.vpl")) else { continue };
-        if let Some(plan) = compile(&program, &Options::default()).plan {
+        let compiled = compile(&program, &Options::default());
+        if let Some(plan) = compiled.plan.or(compiled.draft) {
             count += 1;
             for flaw in flaws(&plan) {
                 wrong += &format!("{}: {flaw}\n", case.file_name().display());
@@ -207,8 +208,17 @@ const OPERATORS: [&str; 26] = [
 ];
 
 /// What the first stream of a random program reads, and what the others may read besides.
-const SOURCES: [&str; 5] =
-    ["E", "F", "merge(E, F)", "merge(stream X = E .where(a > 1), F where X2 is null)", "timer(2s)"];
+const SOURCES: [&str; 9] = [
+    "E",
+    "F",
+    "merge(E, F)",
+    "merge(stream X = E .where(a > 1), F where X2 is null)",
+    "timer(2s)",
+    "join(E, F where a > 1) .on(E.k == F.k and E.a < F.a)",
+    "full_join(E as a, F as b) .on(b.k == a.k) .window(2s)",
+    "E as a -> F where a > a.a and k == a.k as b .within(1m)",
+    "E as k -> all F where a > prev(b).a ?? 0 as b -> not E where a > count(b) .within(1m) .partition_by(k)",
+];
 
 /// A program of a few streams, as a function of a seed.
 fn random_program(mut seed: u64) -> String {
@@ -222,7 +232,13 @@ fn random_program(mut seed: u64) -> String {
     for stream in 0..1 + below(4) {
         let source = match below(3) {
             0 if stream > 0 => format!("S{}", below(stream)),
-            1 if stream > 1 => format!("merge(S{}, S{}, E)", below(stream), below(stream)),
+            1 if stream > 1 => match below(3) {
+                0 => format!("merge(S{}, S{}, E)", below(stream), below(stream)),
+                1 => {
+                    format!("join(S{} as a, S{} as b, E) .on(a.k == b.k and b.k == E.k)", below(stream), below(stream))
+                }
+                _ => format!("S{} as a -> S{} where b == a.b as b .within(2s)", below(stream), below(stream)),
+            },
             _ => SOURCES[below(SOURCES.len())].to_string(),
         };
         program += &format!("stream S{stream} = {source}");
@@ -239,7 +255,8 @@ fn plans_of_random_programs_are_well_formed() {
     let mut plans = 0;
     for seed in 0..3_000 {
         let program = random_program(seed);
-        if let Some(plan) = compile(&program, &Options::default()).plan {
+        let compiled = compile(&program, &Options::default());
+        if let Some(plan) = compiled.plan.or(compiled.draft) {
             plans += 1;
             let flaws = flaws(&plan);
             assert!(flaws.is_empty(), "{program}\n{}", flaws.join("\n"));
@@ -296,6 +313,15 @@ fn facts(plan: &Plan) -> Vec<String> {
             inputs.join(" "),
             plan.streams[node.stream as usize].name
         ));
+        let (items, whole) = match &node.op {
+            Op::Join(join) => (&join.items, join.whole),
+            Op::Sequence(sequence) => (&sequence.items, sequence.whole),
+            _ => continue,
+        };
+        let names = describe::Names { plan, layout: None, aggregate: None, parts: Some(node) };
+        let items: Vec<String> = items.iter().map(|item| names.expr(item)).collect();
+        facts.push(format!("  {}{}", describe::operator(plan, node), if whole { ", whole" } else { "" }));
+        facts.push(format!("  = {}", items.join(" | ")));
     }
     for stream in &plan.streams {
         let terms = stream.clock.iter().map(|term| {

@@ -292,7 +292,7 @@ impl Scope for AggregateScope<'_> {
         if self.inside {
             return self.records.object(object, span, expressions);
         }
-        let name = self.records.record.names[object.0 as usize].clone();
+        let name = self.records.name_of(object);
         let message = format!("{name} is used outside an aggregate function");
         expressions
             .report(Diagnostic::new("E0504", span, message).help(format!("say which of the records: last({name})")));
@@ -304,11 +304,11 @@ impl Scope for AggregateScope<'_> {
         if self.inside { found } else { self.outside(found, name, expressions) }
     }
 
-    fn index(&mut self, _: Object, _: &AstExpr, _: &mut Expressions) -> Found {
-        Found::Unknown
+    fn index(&mut self, object: Object, index: &AstExpr, expressions: &mut Expressions) -> Found {
+        if self.inside { self.records.index(object, index, expressions) } else { Found::Unknown }
     }
 
-    fn call(&mut self, name: &Ident, args: &[Arg], _: Span, expressions: &mut Expressions) -> Option<Found> {
+    fn call(&mut self, name: &Ident, args: &[Arg], span: Span, expressions: &mut Expressions) -> Option<Found> {
         if expressions.declared().function(&name.name).is_some() {
             return None;
         }
@@ -318,7 +318,10 @@ impl Scope for AggregateScope<'_> {
                 false => Some(self.aggregate(spelling, name, args, expressions)),
             };
         }
-        if self.inside || expressions.knows_function(&name.name) {
+        if self.inside {
+            return self.records.call(name, args, span, expressions);
+        }
+        if expressions.knows_function(&name.name) {
             return None;
         }
         let problem = Diagnostic::new("E0503", name.span, format!("unknown aggregate function {}", name.name));

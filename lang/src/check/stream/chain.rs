@@ -1,15 +1,15 @@
 //! A stream's operators, one after the other: what the records are at each place, and the nodes that they become.
 
-use super::graph::Graph;
-use super::matched::Of;
-use super::record::{REVISION, Record, RecordScope};
+use super::graph::{Graph, column};
+use super::matched::{Of, REVISION};
+use super::record::{Record, RecordScope};
 use super::shape::Shape;
 use crate::ast::{Arg, Expr as AstExpr, ExprKind, Ident, Op as AstOp, Stream as AstStream};
 use crate::check::expression::{Bound, Expressions, Parameters};
 use crate::check::scope::Typed;
 use crate::check::suggestion::did_you_mean;
 use crate::diagnostic::Diagnostic;
-use crate::plan::{ClockTerm, Expr, Key, NodeId, Op, StreamId, Subscription, Window};
+use crate::plan::{ClockTerm, ColumnDef, Expr, Key, NodeId, Op, StreamId, Subscription, Window};
 use crate::span::Span;
 use crate::value::Type;
 use std::collections::HashSet;
@@ -77,6 +77,8 @@ pub(super) struct Chain<'c, 'a> {
     pub of_late: Option<Span>,
     /// Does it correct results (`.allowed_lateness`)?
     pub corrects: bool,
+    /// Which of [`MATCH_BOUNDS`] are read behind the operator that is being read: with the last one that reads them.
+    bounds: Vec<(&'static str, usize)>,
     given: HashSet<Arc<str>>,
     /// Index of the operator that is being read.
     at: usize,
@@ -129,6 +131,9 @@ const OPERATORS: [&str; 22] = [
 pub(super) const OF_SEQUENCES: [&str; 10] =
     ["within", "not", "strict", "skip_till_next", "stnm", "skip_till_any", "stam", "each", "longest", "max_runs"];
 
+/// What is known of a match also when its record has been replaced.
+const MATCH_BOUNDS: [&str; 3] = ["match_start", "match_end", "match_duration_ms"];
+
 /// Operators that may be given once.
 const ONCE: [&str; 5] = ["context", "watermark", "allowed_lateness", "within", "max_runs"];
 
@@ -165,6 +170,7 @@ impl<'c, 'a> Chain<'c, 'a> {
             late: None,
             of_late: None,
             corrects: ast.ops.iter().any(|op| matches!(op, AstOp::Call(name, _) if &*name.name == "allowed_lateness")),
+            bounds: super::mentions::last_mentions(&ast.ops, &MATCH_BOUNDS),
             given: HashSet::new(),
             at: 0,
         }
@@ -178,9 +184,11 @@ impl<'c, 'a> Chain<'c, 'a> {
             AstOp::Call(name, _) => &*name.name == "emit",
             _ => false,
         });
+        let last_arrow = self.ast.ops.iter().rposition(|op| matches!(op, AstOp::Then(..)));
+        let keys = if sequence { super::partition::own_partition(self.ast) } else { Vec::new() };
         for (index, op) in self.ast.ops.iter().enumerate() {
             self.at = index;
-            if sequence && self.belongs_to_sequence(index) {
+            if sequence && self.belongs_to_sequence(index, last_arrow, &keys) {
                 self.once(op);
                 self.between_arrows(op);
                 continue;
@@ -231,6 +239,26 @@ impl<'c, 'a> Chain<'c, 'a> {
                 self.expressions.report(Diagnostic::new("E0508", word, message).help("add .window(10s)"));
             }
         }
+    }
+
+    /// Columns that carry what is known of the match to where it is read, behind a new record with these columns.
+    pub(super) fn carried_bounds(&mut self, columns: &[ColumnDef]) -> Vec<(ColumnDef, Expr)> {
+        let mut carried = Vec::new();
+        if !self.record.is_of_match() {
+            return carried;
+        }
+        let behind = self.bounds.iter().filter(|(_, last)| *last > self.at).map(|(name, _)| *name);
+        for name in behind.collect::<Vec<_>>() {
+            if columns.iter().any(|column| *column.name == *name) {
+                continue;
+            }
+            let name = Ident { name: name.into(), span: self.ast.name.span };
+            let mut scope = RecordScope { graph: self.graph, record: &self.record };
+            if let Some(bound) = scope.match_bound(&name, self.expressions) {
+                carried.push((ColumnDef { hidden: true, ..column(name.name, bound.ty) }, bound.expr));
+            }
+        }
+        carried
     }
 
     /// Does an operator of this name stand behind the one that is being read?
@@ -366,8 +394,7 @@ impl<'c, 'a> Chain<'c, 'a> {
         replaced.append(&mut self.record.names);
         replaced.extend(self.record.matched.iter().flat_map(|matched| matched.names()));
         let (windowed, revised) = (self.record.windowed, self.corrects && self.record.revised);
-        let of_matches = self.record.matched.as_ref().is_some_and(|matched| matched.of == Of::Sequence);
-        let matches = self.record.matches || of_matches;
+        let matches = self.record.is_of_match();
         self.record = Record { replaced, windowed, event, matches, revised, ..Record::new(node, shape) };
     }
 

@@ -1,6 +1,6 @@
 //! What a sequence consists of, whichever way it is spelled: alternatives, each a list of elements.
 
-use crate::ast::{Expr, Ident, Op, PExpr, PKind, Quantifier, Source, Step, StepTarget, Stream};
+use crate::ast::{Arg, Expr, Ident, Op, PExpr, PKind, Quantifier, Source, Step, StepTarget, Stream};
 use crate::diagnostic::Diagnostic;
 use crate::span::Span;
 
@@ -24,8 +24,19 @@ pub(super) struct Member<'e> {
     /// Its type or stream.
     pub name: &'e Ident,
     pub alias: Option<&'e Ident>,
-    /// `.where` between two arrows.
+    /// `.where` between two arrows, and conditions around `not (X)`.
     pub more: Vec<&'e Expr>,
+    /// `within` around `not (X)`.
+    pub within: Option<&'e (Span, Expr)>,
+    /// `.print` and `.log` between two arrows.
+    pub notes: Vec<(&'e Ident, &'e [Arg])>,
+}
+
+impl<'e> Member<'e> {
+    fn new(step: &'e Step, name: &'e Ident, alias: Option<&'e Ident>) -> Member<'e> {
+        let within = step.within.as_ref();
+        Member { step, name, alias, more: Vec::new(), within, notes: Vec::new() }
+    }
 }
 
 /// An element.
@@ -99,8 +110,13 @@ impl<'e> Elements<'e> {
                     }
                 }
                 Op::Call(name, args) if matches!(&*name.name, "where" | "filter") && args.len() == 1 => {
-                    for member in self.alternatives.iter_mut().filter_map(|list| list.last_mut()) {
-                        member.members.iter_mut().for_each(|member| member.more.push(&args[0].value));
+                    for element in self.alternatives.iter_mut().filter_map(|list| list.last_mut()) {
+                        element.members.iter_mut().for_each(|member| member.more.push(&args[0].value));
+                    }
+                }
+                Op::Call(name, args) if matches!(&*name.name, "print" | "log") => {
+                    for element in self.alternatives.iter_mut().filter_map(|list| list.last_mut()) {
+                        element.members.iter_mut().for_each(|member| member.notes.push((name, args)));
                     }
                 }
                 _ => {}
@@ -152,7 +168,7 @@ impl<'e> Elements<'e> {
                         self.problems.push(not_yet("a group member other than a plain event", member.span));
                     }
                     if let StepTarget::Name(name) = &step.target {
-                        steps.push(Member { step, name, alias: step.alias.as_ref(), more: Vec::new() });
+                        steps.push(Member::new(step, name, step.alias.as_ref()));
                     }
                 }
                 PKind::Seq(_) => self.problems.push(not_yet("a sequence inside AND or OR", member.span)),
@@ -167,7 +183,7 @@ impl<'e> Elements<'e> {
         match &step.target {
             StepTarget::Name(name) => {
                 let kind = if step.negated { Kind::Absence } else { Kind::Event };
-                let member = Member { step, name, alias, more: Vec::new() };
+                let member = Member::new(step, name, alias);
                 Some(Element { kind, members: vec![member], alias: None, span: step.span })
             }
             StepTarget::Group(group) => {
@@ -175,14 +191,7 @@ impl<'e> Elements<'e> {
                     self.problems.push(not_yet("a quantifier on a group", span));
                 }
                 if step.negated {
-                    let inner = self.list(group);
-                    return match inner.as_slice() {
-                        [only] if only.kind == Kind::Event => Some(Element { kind: Kind::Absence, ..only.clone() }),
-                        _ => {
-                            self.problems.push(not_yet("the absence of a group", step.span));
-                            None
-                        }
-                    };
+                    return self.absence(step, group, alias);
                 }
                 let mut inner = self.list(group);
                 if inner.len() > 1 {
@@ -192,6 +201,40 @@ impl<'e> Elements<'e> {
                 inner.pop().map(|element| Element { alias: element.alias.or(alias), ..element })
             }
         }
+    }
+}
+
+impl<'e> Elements<'e> {
+    /// `not (X)`, with what stands around the brackets.
+    fn absence(&mut self, step: &'e Step, group: &'e PExpr, alias: Option<&'e Ident>) -> Option<Element<'e>> {
+        let mut inner = self.list(group);
+        match (inner.pop(), inner.is_empty()) {
+            (Some(mut only), true) if only.kind == Kind::Event => {
+                for member in &mut only.members {
+                    member.more.extend(&step.conditions);
+                    member.alias = member.alias.or(alias);
+                    member.within = member.within.or(step.within.as_ref());
+                }
+                Some(Element { kind: Kind::Absence, span: step.span, ..only })
+            }
+            _ => {
+                self.problems.push(not_yet("the absence of a group", step.span));
+                None
+            }
+        }
+    }
+
+    /// What `.not(step)` takes: each event of it ends a run.
+    pub fn of_not(step: &'e Step) -> Elements<'e> {
+        let mut elements = Elements::default();
+        let list = elements.step(step, None);
+        let plain = |element: &Element| matches!(element.kind, Kind::Event | Kind::Or) && !element.repeats(true);
+        match list {
+            Some(element) if plain(&element) => elements.alternatives.push(vec![element]),
+            Some(_) => elements.problems.push(not_yet("other than events in .not", step.span)),
+            None => {}
+        }
+        elements
     }
 }
 

@@ -3,6 +3,7 @@
 //! Columns of a source or merge come to be when a name is resolved to them, so that a layout has exactly what is read.
 //! Merges ask their inputs for columns at the end, when all their readers are known.
 
+use super::composite::{Composite, CompositeId};
 use super::shape::Shape;
 use crate::plan::{ColumnDef, Input, Layout, LayoutId, Node, NodeId, Op, StreamId};
 use crate::span::Span;
@@ -12,28 +13,31 @@ use std::sync::Arc;
 
 /// How a layout gets its columns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     /// When they are read; the record has more fields than these.
     Open,
     /// When they are read, from the inputs of this merge.
     Merge(NodeId),
+    /// When they are read, from the parts of this match or row.
+    Composite(CompositeId),
     /// All at once.
     Closed,
 }
 
 /// Nodes and layouts.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Graph {
     pub nodes: Vec<Node>,
     pub layouts: Vec<Layout>,
-    kinds: Vec<Kind>,
+    pub(super) kinds: Vec<Kind>,
     /// Where each layout has the column of a name.
-    places: Vec<HashMap<Arc<str>, u32>>,
+    pub(super) places: Vec<HashMap<Arc<str>, u32>>,
+    pub(super) composites: Vec<Composite>,
     pub inputs: Vec<Input>,
     by_event: HashMap<Arc<str>, NodeId>,
 }
 
-fn count(len: usize) -> u32 {
+pub(super) fn count(len: usize) -> u32 {
     u32::try_from(len).expect("a program of limited size has fewer than 2^32 parts")
 }
 
@@ -49,7 +53,7 @@ impl Graph {
         count(self.nodes.len() - 1)
     }
 
-    fn layout(&mut self, layout: Layout, kind: Kind) -> LayoutId {
+    pub(super) fn layout(&mut self, layout: Layout, kind: Kind) -> LayoutId {
         let mut places = HashMap::new();
         for (place, column) in layout.columns.iter().enumerate() {
             places.entry(column.name.clone()).or_insert(count(place));
@@ -141,8 +145,10 @@ impl Graph {
         if let Some(place) = self.places[id].get(name) {
             return Some(*place);
         }
-        if self.kinds[id] == Kind::Closed {
-            return None;
+        match self.kinds[id] {
+            Kind::Closed => return None,
+            Kind::Composite(composite) => return self.composite_field(composite, name),
+            Kind::Open | Kind::Merge(_) => {}
         }
         let columns = &mut self.layouts[id].columns;
         let place = count(columns.len());
@@ -156,6 +162,10 @@ impl Graph {
         let mut nodes = vec![node];
         let mut seen = vec![false; self.nodes.len()];
         while let Some(node) = nodes.pop() {
+            if let Kind::Composite(composite) = self.kinds[self.layout_of(node) as usize] {
+                nodes.extend(self.need_composite(composite));
+                continue;
+            }
             if !self.is_open(node) || std::mem::replace(&mut seen[node as usize], true) {
                 continue;
             }
@@ -177,6 +187,9 @@ impl Graph {
         let inputs = &self.nodes[merge as usize].inputs;
         let made: Vec<NodeId> = inputs.iter().copied().filter(|input| !self.is_open(*input)).collect();
         for &input in &made {
+            if let Kind::Composite(composite) = self.kinds[self.layout_of(input) as usize] {
+                self.need_composite(composite);
+            }
             let columns = self.layouts[self.layout_of(input) as usize].columns.clone();
             for ColumnDef { name, ty, .. } in columns.into_iter().filter(|column| !column.hidden) {
                 if let Some(place) = self.column(merge, &name, &ty) {
@@ -187,9 +200,15 @@ impl Graph {
         }
     }
 
-    /// Gives merges the columns of their inputs; readers stand behind what they read, so one way back is enough.
+    /// Gives merges, matches and rows the columns of their inputs; readers stand behind what they read, so one way back is enough.
     pub fn finish(&mut self) {
         for node in (0..count(self.nodes.len())).rev() {
+            if let Kind::Composite(composite) = self.kinds[self.layout_of(node) as usize]
+                && self.is_composite(composite, node)
+            {
+                self.finish_composite(composite);
+                continue;
+            }
             let Op::Merge(branches) = &self.nodes[node as usize].op else { continue };
             let mut branches = branches.clone();
             let columns = self.layouts[self.layout_of(node) as usize].columns.clone();

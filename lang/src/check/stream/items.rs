@@ -56,6 +56,10 @@ impl Chain<'_, '_> {
             exprs.push(typed.expr);
         }
         self.keep_keys(&mut columns, &mut exprs);
+        for (column, expr) in self.carried_bounds(&columns) {
+            columns.push(column);
+            exprs.push(expr);
+        }
         let layout = self.graph.closed(columns);
         let inputs = vec![self.record.node];
         let ty = event.clone().or_else(|| self.record.event.clone());
@@ -107,6 +111,10 @@ impl Chain<'_, '_> {
 
     pub(super) fn process(&mut self, word: &Ident, args: &[Arg]) {
         self.processed = true;
+        for (column, _) in self.carried_bounds(&[]) {
+            let message = format!("{} behind .process is not supported yet", column.name);
+            self.expressions.report(Diagnostic::new("E0900", word.span, message));
+        }
         let bound = self.bind(word, &["function"], 1, args);
         let call = bound.args[0].and_then(|arg| {
             let mut scope = RecordScope { graph: self.graph, record: &self.record };

@@ -1,6 +1,6 @@
 //! Names that an expression mentions, whatever they stand for.
 
-use crate::ast::{Expr, ExprKind, LambdaBody};
+use crate::ast::{Expr, ExprKind, LambdaBody, Op};
 use std::sync::Arc;
 
 /// Does it read a member of anything that has a name (`a.f`)?
@@ -14,6 +14,31 @@ pub(super) fn reads_member(expr: &Expr) -> bool {
         }
     });
     !found.is_empty()
+}
+
+/// The last operator that mentions each of these names, also in the text of an alert.
+pub(super) fn last_mentions<'n>(ops: &[Op], wanted: &[&'n str]) -> Vec<(&'n str, usize)> {
+    let mut last: Vec<(&str, Option<usize>)> = wanted.iter().map(|name| (*name, None)).collect();
+    for (index, op) in ops.iter().enumerate() {
+        let (Op::Call(_, args) | Op::EmitAs { args, .. }) = op else { continue };
+        for arg in args {
+            walk(&arg.value, &mut |expr| {
+                for (name, last) in &mut last {
+                    let mentions = match &expr.kind {
+                        ExprKind::Name(other) => **other == **name,
+                        ExprKind::Str(text) => text.contains(*name),
+                        // What statements mention is not looked for.
+                        ExprKind::Lambda(_, body) => matches!(**body, LambdaBody::Block(_)),
+                        _ => false,
+                    };
+                    if mentions {
+                        *last = Some(index);
+                    }
+                }
+            });
+        }
+    }
+    last.into_iter().filter_map(|(name, last)| Some((name, last?))).collect()
 }
 
 /// Adds them.

@@ -8,19 +8,26 @@
 
 mod aggregate;
 mod chain;
+mod composite;
+mod conjuncts;
 mod elements;
 mod ends;
 mod graph;
 mod items;
 mod join;
+mod kleene;
 mod matched;
+mod matched_scope;
 mod mentions;
+mod modes;
+mod partition;
 mod record;
 mod routing;
 mod sequence;
 mod shape;
 mod simple;
 mod sources;
+mod steps;
 mod unsupported;
 mod windows;
 
@@ -87,11 +94,7 @@ pub(super) fn check<'a>(expressions: Expressions<'a>) -> (Plan, super::problems:
     for index in order {
         streams.stream(index);
     }
-    for item in declared.items() {
-        if let Item::Pattern(pattern) = item {
-            streams.pattern(pattern);
-        }
-    }
+    streams.patterns();
     streams.finish()
 }
 
@@ -147,6 +150,20 @@ impl<'s, 'a: 's> Streams<'s, 'a> {
             self.expressions.report(problem.help("let one of them read an event type instead"));
         }
         order.streams
+    }
+
+    /// Checks the patterns by themselves. What they would read is not read.
+    fn patterns(&mut self) {
+        let mut patterns = self.expressions.declared().items().iter().filter_map(|item| match item {
+            Item::Pattern(pattern) => Some(pattern),
+            _ => None,
+        });
+        let Some(first) = patterns.next() else { return };
+        let graph = self.graph.clone();
+        for pattern in std::iter::once(first).chain(patterns) {
+            self.pattern(pattern);
+        }
+        self.graph = graph;
     }
 
     fn stream(&mut self, index: usize) {

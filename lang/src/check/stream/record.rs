@@ -1,7 +1,8 @@
 //! The scope of a stream's records: fields, the names that the record goes by, the bounds of its window.
 
 use super::graph::Graph;
-use super::matched::{Matched, MatchedScope};
+use super::matched::{Matched, Of, REVISION};
+use super::matched_scope::MatchedScope;
 use super::shape::Shape;
 use crate::ast::{Arg, Expr as AstExpr, Ident};
 use crate::check::expression::Expressions;
@@ -53,14 +54,16 @@ impl Record {
         }
     }
 
+    /// Are they matches of a sequence, or made of such?
+    pub fn is_of_match(&self) -> bool {
+        self.matches || self.matched.as_ref().is_some_and(|matched| matched.of == Of::Sequence)
+    }
+
     /// Their fields for those who read the stream: of matches and rows of joins `part_f`.
     pub fn into_shape(self) -> Shape {
         self.matched.map_or(self.shape, |matched| matched.shape())
     }
 }
-
-/// How often a window had fired before: a field of the results of windows that are corrected.
-pub(super) const REVISION: &str = "_revision";
 
 /// The scope of these records.
 pub(super) struct RecordScope<'s> {
@@ -71,7 +74,42 @@ pub(super) struct RecordScope<'s> {
 impl RecordScope<'_> {
     fn matched(&mut self) -> Option<MatchedScope<'_>> {
         let matched = self.record.matched.as_deref()?;
-        Some(MatchedScope { graph: self.graph, matched, over: None })
+        Some(MatchedScope::new(self.graph, matched))
+    }
+
+    /// What was found in terms of the parts of a match or row, as a column of it.
+    fn composed(&mut self, found: Found, span: Span, expressions: &mut Expressions) -> Found {
+        match found {
+            Found::Value(typed) => Found::Value(self.composed_value(typed, span, expressions)),
+            other => other,
+        }
+    }
+
+    fn composed_value(&mut self, typed: Typed, span: Span, expressions: &mut Expressions) -> Typed {
+        match typed.expr {
+            Expr::Const(_) | Expr::EventTime => typed,
+            _ => self.item(typed, span, expressions),
+        }
+    }
+
+    /// A column of a match or row with this value.
+    fn item(&mut self, typed: Typed, span: Span, expressions: &mut Expressions) -> Typed {
+        let Some(matched) = self.record.matched.as_deref() else { return typed };
+        if super::conjuncts::reads(&typed.expr).local {
+            let message = "reading a parameter in what is taken of captured events is not supported yet";
+            expressions.report(Diagnostic::new("E0900", span, message));
+            return expressions.refused();
+        }
+        let column = self.graph.item(matched.composite, typed.expr, &typed.ty);
+        Typed { expr: Expr::Column(column), ty: typed.ty }
+    }
+
+    /// What an object is called.
+    pub fn name_of(&mut self, object: Object) -> Arc<str> {
+        match self.matched() {
+            Some(matched) => matched.name_of(object),
+            None => self.record.names[object.0 as usize].clone(),
+        }
     }
 
     fn field(&mut self, name: &Arc<str>) -> Option<Typed> {
@@ -88,13 +126,27 @@ impl RecordScope<'_> {
         Some(Typed { expr: Expr::Column(column), ty })
     }
 
-    /// What is left of matches and corrections when the records have been replaced. This build refuses to run either.
+    /// `match_start`, `match_end`, `match_duration_ms`: of the match, or what a new record carries of it. All are columns,
+    /// because behind a window the record's own time is another one.
+    pub fn match_bound(&mut self, name: &Ident, expressions: &mut Expressions) -> Option<Typed> {
+        let ty = match &*name.name {
+            "match_start" | "match_end" => Type::Time,
+            "match_duration_ms" => Type::Int,
+            _ => return None,
+        };
+        match self.record.matched.as_deref().map(|matched| matched.match_bound(&name.name)) {
+            Some(bound) => bound.map(|bound| self.item(bound, name.span, expressions)),
+            None if self.record.matches && !self.record.shape.fields.contains_key(&name.name) => {
+                self.column(&name.name, ty)
+            }
+            None => None,
+        }
+    }
+
+    /// What is left of corrections when the records have been replaced. This build refuses to run them.
     fn carried(&self, name: &str) -> Option<Typed> {
-        let typed = |ty| Some(Typed { expr: Expr::Record, ty });
         match name {
-            "match_start" | "match_end" if self.record.matches => typed(Type::Time),
-            "match_duration_ms" if self.record.matches => typed(Type::Int),
-            "_revision" if self.record.revised => typed(Type::Int),
+            "_revision" if self.record.revised => Some(Typed { expr: Expr::Record, ty: Type::Int }),
             _ => None,
         }
     }
@@ -115,8 +167,15 @@ pub(super) fn window_bound(name: &str) -> Option<Typed> {
 
 impl Scope for RecordScope<'_> {
     fn name(&mut self, name: &Ident, expressions: &mut Expressions) -> Found {
+        let hidden = self.record.matched.as_ref().is_some_and(|matched| matched.find(&name.name).is_some());
+        if let Some(bound) = self.match_bound(name, expressions).filter(|_| !hidden) {
+            return Found::Value(bound);
+        }
         if let Some(mut matched) = self.matched() {
-            return matched.name(name, expressions);
+            let found = matched.name(name, expressions);
+            if found != Found::Unknown {
+                return self.composed(found, name.span, expressions);
+            }
         }
         if let Some(place) = self.record.names.iter().position(|known| *known == name.name) {
             return Found::Object(Object(u32::try_from(place).unwrap_or(u32::MAX)));
@@ -142,14 +201,16 @@ impl Scope for RecordScope<'_> {
 
     fn open_field(&mut self, name: &Ident, expressions: &mut Expressions) -> Found {
         if let Some(mut matched) = self.matched() {
-            return matched.open_field(name, expressions);
+            let found = matched.open_field(name, expressions);
+            return self.composed(found, name.span, expressions);
         }
         self.open(&name.name).map_or(Found::Unknown, Found::Value)
     }
 
     fn object(&mut self, object: Object, span: Span, expressions: &mut Expressions) -> Typed {
         if let Some(mut matched) = self.matched() {
-            return matched.object(object, span, expressions);
+            let typed = matched.object(object, span, expressions);
+            return self.composed_value(typed, span, expressions);
         }
         let name = self.record.names[object.0 as usize].clone();
         if let Some(field) = self.field(&name) {
@@ -169,7 +230,8 @@ impl Scope for RecordScope<'_> {
 
     fn member(&mut self, object: Object, name: &Ident, expressions: &mut Expressions) -> Found {
         if let Some(mut matched) = self.matched() {
-            return matched.member(object, name, expressions);
+            let found = matched.member(object, name, expressions);
+            return self.composed(found, name.span, expressions);
         }
         if let Some(field) = self.field(&name.name).or_else(|| self.open(&name.name)) {
             return Found::Value(field);
@@ -184,12 +246,16 @@ impl Scope for RecordScope<'_> {
         Found::Refused
     }
 
-    fn index(&mut self, _: Object, _: &AstExpr, _: &mut Expressions) -> Found {
-        Found::Unknown
+    fn index(&mut self, object: Object, index: &AstExpr, expressions: &mut Expressions) -> Found {
+        match self.matched() {
+            Some(mut matched) => matched.index(object, index, expressions),
+            None => Found::Unknown,
+        }
     }
 
     fn call(&mut self, name: &Ident, args: &[Arg], span: Span, expressions: &mut Expressions) -> Option<Found> {
-        self.matched()?.call(name, args, span, expressions)
+        let found = self.matched()?.call(name, args, span, expressions)?;
+        Some(self.composed(found, span, expressions))
     }
 
     fn has_record(&self) -> bool {
@@ -198,7 +264,7 @@ impl Scope for RecordScope<'_> {
 
     fn names(&self) -> Vec<Arc<str>> {
         if let Some(matched) = &self.record.matched {
-            return matched.parts.iter().flat_map(|part| part.names.iter().cloned()).collect();
+            return matched.names().collect();
         }
         let bounds = ["window_start", "window_end"].into_iter().filter(|_| self.record.windowed).map(Arc::from);
         self.record.shape.fields.keys().chain(&self.record.names).cloned().chain(bounds).collect()

@@ -1,10 +1,13 @@
 //! Operators that pass records on or drop them: where, having, distinct, limit, print, log, alert, and the hints.
 
 use super::chain::{Chain, Stage};
+use super::record::RecordScope;
 use crate::ast::{Arg, Expr as AstExpr, ExprKind, Ident};
+use crate::check::expression::{Expressions, Parameters};
+use crate::check::scope::Scope;
 use crate::check::suggestion::did_you_mean;
 use crate::diagnostic::Diagnostic;
-use crate::plan::{AlertPart, Op};
+use crate::plan::{AlertPart, Expr, Op};
 use crate::span::Span;
 use crate::value::Value;
 use std::sync::Arc;
@@ -70,11 +73,8 @@ impl Chain<'_, '_> {
     }
 
     pub(super) fn print(&mut self, word: &Ident, args: &[Arg]) {
-        let items: Vec<_> = args.iter().map(|arg| self.check(&arg.value).expr).collect();
-        if let Some(named) = args.iter().find_map(|arg| arg.name.as_ref()) {
-            let problem = Diagnostic::new("E0304", named.span, "print takes positional arguments");
-            self.expressions.report(problem.help(format!("leave out `{}:`", named.name)));
-        }
+        let mut scope = RecordScope { graph: self.graph, record: &self.record };
+        let items = print_items(self.expressions, &mut scope, args);
         if items.is_empty() {
             self.graph.need_whole(self.record.node);
         }
@@ -82,20 +82,12 @@ impl Chain<'_, '_> {
     }
 
     pub(super) fn log(&mut self, word: &Ident, args: &[Arg]) {
-        let bound = self.bind_named(word, &["level", "message", "data"], args);
-        let level = bound.args[0].and_then(|level| {
-            let what = format!("one of {}", LEVELS.join(", "));
-            self.expressions.asked("level", &level.value, &what, "in quotes", |value| match value {
-                Value::Str(text) if LEVELS.contains(&&**text) => Some(text.clone()),
-                _ => None,
-            })
-        });
-        let message = bound.args[1].map(|message| self.check(&message.value).expr);
-        let data = bound.args[2].map(|data| self.check(&data.value).expr);
+        let mut scope = RecordScope { graph: self.graph, record: &self.record };
+        let (level, message, data) = log_items(self.expressions, &mut scope, word, args);
         if message.is_none() && data.is_none() {
             self.graph.need_whole(self.record.node);
         }
-        self.pass(Op::Log { level: level.unwrap_or_else(|| "info".into()), message, data }, word.span);
+        self.pass(Op::Log { level, message, data }, word.span);
     }
 
     pub(super) fn alert(&mut self, word: &Ident, args: &[Arg]) {
@@ -172,6 +164,37 @@ impl Chain<'_, '_> {
                 .report(problem.help(did_you_mean(name, known.iter().map(|name| &**name)).unwrap_or_else(declare)));
         }
     }
+}
+
+/// What `print` prints.
+pub(super) fn print_items(expressions: &mut Expressions, scope: &mut dyn Scope, args: &[Arg]) -> Vec<Expr> {
+    let items = args.iter().map(|arg| expressions.check(&arg.value, scope).expr).collect();
+    if let Some(named) = args.iter().find_map(|arg| arg.name.as_ref()) {
+        let problem = Diagnostic::new("E0304", named.span, "print takes positional arguments");
+        expressions.report(problem.help(format!("leave out `{}:`", named.name)));
+    }
+    items
+}
+
+/// Level, message and data of `log`.
+pub(super) fn log_items(
+    expressions: &mut Expressions,
+    scope: &mut dyn Scope,
+    word: &Ident,
+    args: &[Arg],
+) -> (Arc<str>, Option<Expr>, Option<Expr>) {
+    let parameters = Parameters { names: &["level", "message", "data"], positional: 0, required: 0, given: 0 };
+    let bound = expressions.bind(word, parameters, args);
+    let level = bound.args[0].and_then(|level| {
+        let what = format!("one of {}", LEVELS.join(", "));
+        expressions.asked("level", &level.value, &what, "in quotes", |value| match value {
+            Value::Str(text) if LEVELS.contains(&&**text) => Some(text.clone()),
+            _ => None,
+        })
+    });
+    let message = bound.args[1].map(|message| expressions.check(&message.value, scope).expr);
+    let data = bound.args[2].map(|data| expressions.check(&data.value, scope).expr);
+    (level.unwrap_or_else(|| "info".into()), message, data)
 }
 
 fn is_path(path: &str) -> bool {

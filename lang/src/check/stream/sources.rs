@@ -11,6 +11,7 @@ use crate::diagnostic::Diagnostic;
 use crate::plan::{Branch, ClockTerm, Expr, NodeId, Op, StreamId};
 use crate::span::Span;
 use crate::value::Type;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 /// What a name gives to those who read it.
@@ -80,8 +81,7 @@ impl<'s, 'a: 's> Streams<'s, 'a> {
                 let problem = Diagnostic::new("E0905", name.span, message);
                 self.expressions.report(problem.help(format!("make it a stream: stream S = {}", name.name)));
             }
-            let layout = self.graph.open();
-            let node = self.graph.add(Op::Emit, Vec::new(), layout, stream, name.span);
+            let node = self.reading_of_nothing(stream, name);
             let names = vec![name.name.clone()];
             let (clock, of_late, revised) = (Vec::new(), false, false);
             return Reading { node, shape: Shape::unknown(), names, clock, event: None, of_late, revised };
@@ -102,6 +102,12 @@ impl<'s, 'a: 's> Streams<'s, 'a> {
             of_late: false,
             revised: false,
         }
+    }
+
+    /// A node of which nothing is known, for a name that was refused.
+    pub(super) fn reading_of_nothing(&mut self, stream: StreamId, name: &Ident) -> NodeId {
+        let layout = self.graph.open();
+        self.graph.add(Op::Emit, Vec::new(), layout, stream, name.span)
     }
 
     /// The records that a plain stream begins with.
@@ -223,13 +229,12 @@ impl<'s, 'a: 's> Streams<'s, 'a> {
 
     /// E0213
     pub(super) fn refuse_doubles(&mut self, inputs: &[Input]) {
-        let mut seen: Vec<&Arc<str>> = Vec::new();
+        let mut seen: HashSet<&Arc<str>> = HashSet::new();
         for name in inputs.iter().flat_map(|input| input.name.iter().chain(&input.alias)) {
-            if seen.contains(&&name.name) {
+            if !seen.insert(&name.name) {
                 let problem = Diagnostic::new("E0213", name.span, format!("{} is used twice", name.name));
                 self.expressions.report(problem.help("give one of them another name"));
             }
-            seen.push(&name.name);
         }
     }
 

@@ -8,7 +8,7 @@ use super::shape::Shape;
 use crate::ast::{Arg, Expr as AstExpr, ExprKind, Ident};
 use crate::check::expression::Constant;
 use crate::diagnostic::Diagnostic;
-use crate::plan::{Aggregate, ColumnDef, Expr, Key, Op, Window};
+use crate::plan::{Aggregate, AggregateCall, AggregateFn, ColumnDef, Expr, Key, Op, Window};
 use crate::span::Span;
 use crate::value::{Type, Value};
 
@@ -233,10 +233,17 @@ impl Chain<'_, '_> {
                 None => columns.push((def, typed.expr)),
             }
         }
-        let calls = scope.calls;
+        let mut calls = scope.calls;
         if !shape.fields.contains_key("_partition") {
             shape.fields.insert("_partition".into(), Type::Str);
             columns.push((column("_partition".into(), Type::Str), Expr::Partition));
+        }
+        let defs: Vec<ColumnDef> = columns.iter().map(|(def, _)| def.clone()).collect();
+        for (def, bound) in self.carried_bounds(&defs) {
+            // Of the last match that came in.
+            let call = Expr::Aggregate(u32::try_from(calls.len()).unwrap_or(u32::MAX));
+            calls.push(AggregateCall { function: AggregateFn::Last, argument: Some(bound) });
+            columns.push((def, call));
         }
         let (columns, items): (Vec<ColumnDef>, Vec<Expr>) = columns.into_iter().unzip();
         self.add_aggregate(word, Aggregate { calls, items }, keys.into_iter().map(|(key, _)| key).collect(), columns);
