@@ -7,6 +7,7 @@
 //! ```
 
 pub mod align;
+mod chain;
 mod collect;
 pub mod envelope;
 mod render;

@@ -1,7 +1,8 @@
-//! From the plan to timely: one operator per node, an exchange in front of every keyed one. The code does not know how many
-//! peers there are.
+//! From the plan to timely: one operator per chain of nodes, an exchange in front of every keyed node. The code does not know
+//! how many peers there are.
 
 use super::align::{Align, Aligned};
+use super::chain::{Readers, is_output};
 use super::collect::Collector;
 use super::envelope::Envelope;
 use super::route::{self, Spread, Take};
@@ -38,18 +39,24 @@ pub fn render<'scope>(
 ) -> Result<(), String> {
     let peers = scope.peers();
     let source = source::render(scope, peers, shared.clone(), intake.clone());
-    let mut rendered: Vec<Rendered> = Vec::new();
+    let readers = Readers::of(&shared.plan);
+    // What the last node of each chain gives: those in front of it have no other reader.
+    let mut rendered: Vec<Option<Rendered>> = shared.plan.nodes.iter().map(|_| None).collect();
+    let mut done = vec![false; rendered.len()];
     for (id, node) in shared.plan.nodes.iter().enumerate() {
-        let next = match &node.op {
-            Op::Input(input) => {
-                let edge = input_edge(source.clone(), Some(*input as usize));
-                Rendered { edge, spread: Spread::Local }
-            }
-            _ => operator(scope, id as NodeId, shared, &source, &rendered, clockwork)?,
-        };
-        rendered.push(next);
+        if done[id] {
+            continue;
+        }
+        if let Op::Input(input) = &node.op {
+            let edge = input_edge(source.clone(), Some(*input as usize));
+            rendered[id] = Some(Rendered { edge, spread: Spread::Local });
+            continue;
+        }
+        let (chain, last) = operator(scope, id as NodeId, shared, &source, &rendered, (&readers, clockwork))?;
+        chain.iter().for_each(|&node| done[node as usize] = true);
+        rendered[chain[chain.len() - 1] as usize] = Some(last);
     }
-    collector(scope, shared, source, rendered);
+    collector(scope, shared, source, rendered, &readers);
     Ok(())
 }
 
@@ -68,49 +75,75 @@ fn input_edge<'scope>(source: Stream<'scope, Tick, Vec<SourceBatch>>, input: Opt
     })
 }
 
+/// The operator of a node and of those that go on with what it gives; which these are.
 fn operator<'scope>(
     scope: Scope<'scope, Tick>,
     id: NodeId,
     shared: &Arc<Shared>,
     source: &Stream<'scope, Tick, Vec<SourceBatch>>,
-    rendered: &[Rendered<'scope>],
-    clockwork: Clockwork,
-) -> Result<Rendered<'scope>, String> {
+    rendered: &[Option<Rendered<'scope>>],
+    (readers, clockwork): (&Readers, Clockwork),
+) -> Result<(Vec<NodeId>, Rendered<'scope>), String> {
     let node = &shared.plan.nodes[id as usize];
-    let functions: Arc<[_]> = shared.plan.functions.clone().into();
-    let context = Context { shared: shared.clone(), node: id, functions, clockwork };
-    let mut inputs: Vec<(Edge, Spread)> =
-        node.inputs.iter().map(|&input| &rendered[input as usize]).map(|r| (r.edge.clone(), r.spread)).collect();
+    let inputs = node.inputs.iter().filter_map(|&input| rendered[input as usize].as_ref());
+    let mut inputs: Vec<(Edge, Spread)> = inputs.map(|r| (r.edge.clone(), r.spread)).collect();
+    if inputs.len() != node.inputs.len() {
+        return Err(format!("node {id} of the plan reads one that comes after it"));
+    }
     if inputs.is_empty() {
         inputs.push((input_edge(source.clone(), None), Spread::Local));
     }
     let spreads: Vec<Spread> = inputs.iter().map(|(_, spread)| *spread).collect();
     let take = route::take(node, &spreads);
     let peers = scope.peers();
-    let spread = route::spread(take, &spreads);
-    let mut operator = operators::build(&context)?;
-    debug_assert!(operator.state_version().is_none() || snapshot::keeps_state(&node.op));
-    restore(&mut *operator, &context, take, (scope.index(), peers))?;
-    let turns = Turns { operator, context };
+    let turns = |id, take| turns(id, shared, clockwork, take, (scope.index(), peers));
+    let (mut ids, mut chain) = (vec![id], vec![turns(id, take)?]);
+    let mut spread = route::spread(take, &spreads);
+    while let Some(next) = readers.next(&shared.plan, ids[ids.len() - 1]) {
+        let take = route::take(&shared.plan.nodes[next as usize], &[spread]);
+        if take != Take::InPlace && peers > 1 {
+            break;
+        }
+        chain.push(turns(next, take)?);
+        ids.push(next);
+        spread = route::spread(take, &[spread]);
+    }
+    let chain = Chain(chain);
     if let ([(edge, _)], true) = (inputs.as_slice(), take == Take::InPlace || peers == 1) {
-        return Ok(Rendered { edge: direct(edge.clone(), turns), spread });
+        return Ok((ids, Rendered { edge: direct(edge.clone(), chain), spread }));
     }
     let senders = |spread: &Spread| if take == Take::InPlace { 1 } else { spread.senders(peers) };
     let align = Align::new(inputs.len(), spreads.iter().map(senders).sum(), take != Take::InPlace, shared.start.chunk);
     let mail: Vec<Mail> = inputs
         .into_iter()
         .enumerate()
-        .map(|(port, (edge, _))| address(edge, port as u32, take, &turns.context, peers))
+        .map(|(port, (edge, _))| address(edge, port as u32, take, &chain.0[0].context, peers))
         .collect();
     let mail = scope.concatenate(mail);
-    let step = Step { turns, align };
+    let step = Step { chain, align };
     let edge = if take == Take::InPlace || peers == 1 {
         mail.unary_frontier::<Batches, _, _, _>(Pipeline, "operator", |capability, _| step.logic(capability))
     } else {
         let pact = Exchange::new(|envelope: &Envelope| envelope.to);
         mail.unary_frontier::<Batches, _, _, _>(pact, "operator", |capability, _| step.logic(capability))
     };
-    Ok(Rendered { edge, spread })
+    Ok((ids, Rendered { edge, spread }))
+}
+
+/// The operator of a node, with the state that the run begins with.
+fn turns(
+    id: NodeId,
+    shared: &Arc<Shared>,
+    clockwork: Clockwork,
+    take: Take,
+    peer: (usize, usize),
+) -> Result<Turns, String> {
+    let functions: Arc<[_]> = shared.plan.functions.clone().into();
+    let context = Context { shared: shared.clone(), node: id, functions, clockwork };
+    let mut operator = operators::build(&context)?;
+    debug_assert!(operator.state_version().is_none() || snapshot::keeps_state(&context.node().op));
+    restore(&mut *operator, &context, take, peer)?;
+    Ok(Turns { operator, context })
 }
 
 /// Gives an operator the state that the run begins with, if there is one.
@@ -133,19 +166,19 @@ fn restore(
 }
 
 /// One input whose chunks come as they must be taken: no envelopes, nothing to align.
-fn direct<'scope>(edge: Edge<'scope>, mut turns: Turns) -> Edge<'scope> {
+fn direct<'scope>(edge: Edge<'scope>, mut chain: Chain) -> Edge<'scope> {
     let mut open = true;
     edge.unary_frontier::<Batches, _, _, _>(Pipeline, "operator", move |_, _| {
         move |(from, frontier), to| {
             from.for_each(|time, data| {
                 let mut session = to.session(&time);
                 for Batch { chunk, rows } in data.drain(..) {
-                    session.give(turns.turn(chunk, vec![rows]));
+                    session.give(chain.turn(chunk, vec![rows]));
                 }
             });
             if open && frontier.is_empty() {
                 open = false;
-                turns.end();
+                chain.end();
             }
         }
     })
@@ -221,9 +254,29 @@ impl Turns {
     }
 }
 
-/// An operator whose chunks have to be put together, or into order, first.
+/// Nodes, each of which takes what the one before it gives.
+struct Chain(Vec<Turns>);
+
+impl Chain {
+    /// Applies one chunk: its rows by port of the first node.
+    fn turn(&mut self, chunk: Arc<Chunk>, mut ports: Vec<Option<Rows>>) -> Batch {
+        let mut batch = Batch { chunk, rows: None };
+        for turns in &mut self.0 {
+            batch = turns.turn(batch.chunk, ports);
+            ports = vec![batch.rows.take()];
+        }
+        Batch { rows: ports.pop().flatten(), ..batch }
+    }
+
+    /// Nothing follows.
+    fn end(&self) {
+        self.0.iter().for_each(Turns::end);
+    }
+}
+
+/// A chain whose chunks have to be put together, or into order, first.
 struct Step {
-    turns: Turns,
+    chain: Chain,
     align: Align,
 }
 
@@ -243,14 +296,14 @@ impl Step {
             if let Some(capability) = &mut capability {
                 while let Some(Aligned { chunk, ports }) = self.align.pop() {
                     let ports = ports.into_iter().map(Rows::in_order).collect();
-                    to.session(&*capability).give(self.turns.turn(chunk, ports));
+                    to.session(&*capability).give(self.chain.turn(chunk, ports));
                 }
                 if let (true, Some(tick)) = (self.align.is_empty(), frontier.frontier().iter().min()) {
                     capability.downgrade(tick);
                 }
             }
             if frontier.is_empty() && capability.take().is_some() {
-                self.turns.end();
+                self.chain.end();
             }
         }
     }
@@ -261,19 +314,20 @@ fn collector<'scope>(
     scope: Scope<'scope, Tick>,
     shared: &Arc<Shared>,
     source: Stream<'scope, Tick, Vec<SourceBatch>>,
-    rendered: Vec<Rendered<'scope>>,
+    rendered: Vec<Option<Rendered<'scope>>>,
+    readers: &Readers,
 ) {
     let peers = scope.peers();
     let plan = &shared.plan;
     let mut nodes: Vec<Option<NodeId>> = vec![None];
     let mut mail = vec![enclose(input_edge(source, None), 0, false)];
     let mut expected = 1;
-    for (id, node) in rendered.into_iter().enumerate() {
-        let output = matches!(plan.nodes[id].op, Op::Emit | Op::Send { .. });
-        let leaf = !plan.nodes.iter().any(|reader| reader.inputs.contains(&(id as NodeId)));
-        if output || leaf {
+    for (id, node) in (0..).zip(rendered) {
+        let Some(node) = node else { continue };
+        let output = is_output(&plan.nodes[id as usize].op);
+        if output || readers.is_leaf(id) {
             mail.push(enclose(node.edge, nodes.len() as u32, output));
-            nodes.push(output.then_some(id as NodeId));
+            nodes.push(output.then_some(id));
             expected += node.spread.senders(peers);
         }
     }
