@@ -77,6 +77,11 @@ impl Ledger {
         self.open.len()
     }
 
+    /// How many messages of the present connection are done and wait for their turn to be acknowledged.
+    pub(crate) fn done(&self) -> u64 {
+        self.order.iter().filter(|entry| entry.done).count() as u64
+    }
+
     /// A new connection begins; without a session at the broker nothing comes again.
     pub(crate) fn begin(&mut self, session_present: bool) {
         self.generation += 1;

@@ -151,6 +151,7 @@ impl MqttSource {
         SourceCounters {
             connections: self.link.status.connections(),
             open: inner.ledger.open() as u64,
+            due: inner.taken + inner.ledger.done(),
             waiting: inner.inbox.len() as u64,
             ..inner.counters
         }
@@ -194,7 +195,17 @@ struct Inner {
     ledger: Ledger,
     intake: bool,
     closing: bool,
+    /// Acknowledgements that were taken to be sent over the present connection and are not written yet.
+    taken: u64,
     counters: SourceCounters,
+}
+
+impl Inner {
+    /// An acknowledgement was written.
+    fn acknowledged(&mut self) {
+        self.taken = self.taken.saturating_sub(1);
+        self.counters.acknowledged += 1;
+    }
 }
 
 impl Shared {
@@ -280,7 +291,11 @@ impl Session for SourceSession {
             Ok(other) => return SessionEnd::Lost(Loss::other(format!("expected CONNACK, got {other:?}"))),
             Err(error) => return SessionEnd::Lost(Loss::from_error(&error, false)),
         };
-        self.shared.lock().ledger.begin(session_present);
+        {
+            let mut inner = self.shared.lock();
+            inner.ledger.begin(session_present);
+            inner.taken = 0;
+        }
         let acks = tokio::spawn(send_acks(self.shared.clone(), client.clone()));
         let unwanted = if session_present { self.config.unwanted.clone() } else { Vec::new() };
         let subscriber = tokio::spawn(subscribe(client, unwanted, self.filters()));
@@ -324,6 +339,7 @@ impl SourceSession {
                     Some(reason) => return SessionEnd::Lost(Loss::other(reason)),
                     None => self.status.set(LinkState::Connected { session_present }),
                 },
+                Ok(Event::Outgoing(Outgoing::PubAck(_))) => self.shared.lock().acknowledged(),
                 // The broker closes now. To close first, with messages unread, would reset the connection and could cost
                 // the acknowledgements that it has not read yet.
                 Ok(Event::Outgoing(Outgoing::Disconnect)) => disconnecting = true,
@@ -380,7 +396,7 @@ async fn send_acks(shared: Arc<Shared>, client: AsyncClient) {
         let closing = {
             let mut inner = shared.lock();
             inner.ledger.take_due(REQUEST_QUEUE, &mut due);
-            inner.counters.acknowledged += due.len() as u64;
+            inner.taken += due.len() as u64;
             inner.closing
         };
         if due.is_empty() {

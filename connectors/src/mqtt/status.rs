@@ -92,6 +92,8 @@ pub struct SourceCounters {
     pub recognised: u64,
     /// Acknowledgements sent.
     pub acknowledged: u64,
+    /// Messages that the caller has acknowledged and the present connection has not sent so far.
+    pub due: u64,
     /// Messages delivered and not acknowledged by the caller.
     pub open: u64,
     /// Messages that wait in the inbox.

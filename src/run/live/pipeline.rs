@@ -281,13 +281,20 @@ impl LivePipeline {
     pub fn summary(&self, elapsed: Duration) {
         self.printer.summary(&self.counters, elapsed);
         let say = |line: String| self.around.talk.say(&format!("{}  {line}", self.label));
-        let recognised: u64 = self.intake.sources().iter().flatten().map(|source| source.counters().recognised).sum();
+        let sources: Vec<_> = self.intake.sources().iter().flatten().map(|source| source.counters()).collect();
+        let recognised: u64 = sources.iter().map(|source| source.recognised).sum();
+        let due: u64 = sources.iter().map(|source| source.due).sum();
         let (sent, unconfirmed, leftovers) = (self.host.sent(), self.progress.unconfirmed(), self.intake.leftovers());
         if sent > 0 {
             say(format!("sent {sent}"));
         }
         if unconfirmed > 0 {
             say(format!("{unconfirmed} outputs are not confirmed; what caused them comes again at the next start"));
+        }
+        if due > 0 {
+            say(format!(
+                "{due} messages are not acknowledged although they are done; they come again at the next start"
+            ));
         }
         if recognised > 0 {
             say(format!("{recognised} messages came again over a new connection and were not processed again"));

@@ -1,8 +1,9 @@
 //! The verdict on what an observer has seen: nothing missing, nothing invented, repeats with the same id.
 
-use crate::Seen;
 use crate::program::is_hot;
+use crate::{Observer, Seen};
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 /// What came out.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -38,9 +39,36 @@ pub fn judge(seen: &[Seen], count: u64) -> Verdict {
     Verdict { distinct: ids.len(), repeated }
 }
 
-/// How many different readings have come out.
-pub fn distinct(seen: &[Seen]) -> usize {
-    seen.iter().map(seq).collect::<BTreeSet<u64>>().len()
+/// The different readings that have come out, gathered while more come: no output is looked at twice.
+#[derive(Debug, Default)]
+pub struct Distinct {
+    numbers: BTreeSet<u64>,
+    looked_at: usize,
+}
+
+impl Distinct {
+    /// How many there are among `seen`, which has grown at its end since the last call.
+    pub fn count(&mut self, seen: &[Seen]) -> usize {
+        self.numbers.extend(seen[self.looked_at..].iter().map(seq));
+        self.looked_at = seen.len();
+        self.numbers.len()
+    }
+}
+
+/// Waits until `count` different readings have come out; if they do not in time, panics and says what there was.
+pub fn wait_for_distinct(observer: &Observer, count: usize, timeout: Duration) {
+    let mut distinct = Distinct::default();
+    if observer.wait_until(timeout, |seen| distinct.count(seen) >= count) {
+        return;
+    }
+    let seen = observer.seen();
+    let last = seen.last().map(|last| format!("the last of them {:.1?} ago", last.at.elapsed()));
+    panic!(
+        "{} of {count} came out within {timeout:?}, in {} messages, {}",
+        distinct.count(&seen),
+        seen.len(),
+        last.unwrap_or_else(|| "not one".into())
+    );
 }
 
 /// Number of the reading in an output, found without parsing it.

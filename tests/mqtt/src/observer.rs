@@ -68,7 +68,10 @@ impl Observer {
     }
 
     /// Waits until `done` accepts what has arrived; false if it does not in time.
-    pub fn wait_until(&self, timeout: Duration, done: impl Fn(&[Seen]) -> bool) -> bool {
+    ///
+    /// `done` is asked again for every message, and none can arrive meanwhile: one that looks at all of them each time
+    /// makes the wait quadratic.
+    pub fn wait_until(&self, timeout: Duration, mut done: impl FnMut(&[Seen]) -> bool) -> bool {
         let deadline = Instant::now() + timeout;
         let mut seen = self.log.lock();
         loop {

@@ -1,7 +1,7 @@
 //! `rarog run` when something around it is broken: a sink's broker that is away, one that refuses, a run that was asleep.
 
 use rarog_mqtt_tests::broker::signal;
-use rarog_mqtt_tests::judge::{distinct, judge};
+use rarog_mqtt_tests::judge::{judge, wait_for_distinct};
 use rarog_mqtt_tests::{Broker, Observer, Process, Publisher, Settings, program};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -27,11 +27,6 @@ fn publish(broker: &Broker, topic: &str, numbers: std::ops::Range<u64>) {
         publisher.publish(topic, 1, program::reading(seq));
     }
     publisher.finish();
-}
-
-fn wait_for_distinct(observer: &Observer, count: usize) {
-    let arrived = observer.wait_until(PATIENCE, |seen| seen.len() >= count && distinct(seen) >= count);
-    assert!(arrived, "{} of {count} came out", distinct(&observer.seen()));
 }
 
 fn stop(mut process: Process) -> String {
@@ -65,14 +60,14 @@ fn a_sinks_broker_that_is_away_holds_the_source_back() {
     let observer = Observer::subscribe(&other.uri(), "judge", "out", 1);
     let mut process = start(one.directory(), "run", &path, &[]);
     publish(&one, "in", 0..1000);
-    wait_for_distinct(&observer, program::hot(1000));
+    wait_for_distinct(&observer, program::hot(1000), PATIENCE);
     let before = resident(&process);
     other.stop();
     process.wait_for_stderr("(out): not connected", PATIENCE);
     publish(&one, "in", 1000..COUNT);
     let meanwhile = resident(&process);
     other.launch();
-    wait_for_distinct(&observer, program::hot(COUNT));
+    wait_for_distinct(&observer, program::hot(COUNT), PATIENCE);
     observer.settle(Duration::from_millis(300));
     let verdict = judge(&observer.seen(), COUNT);
     println!(
@@ -98,7 +93,7 @@ fn a_stop_does_not_wait_for_a_broker_that_is_away() {
     // Whatever was not delivered was not acknowledged.
     other.launch();
     let process = start(one.directory(), "again", &path, &[]);
-    wait_for_distinct(&observer, program::hot(1000));
+    wait_for_distinct(&observer, program::hot(1000), PATIENCE);
     judge(&observer.seen(), 1000);
     stop(process);
 }
@@ -143,7 +138,7 @@ fn a_run_that_was_asleep_finds_that_another_has_taken_over() {
     signal(sleeper.pid(), "CONT");
     let status = sleeper.wait(PATIENCE);
     assert_eq!(status.code(), Some(4), "{}", sleeper.stderr());
-    wait_for_distinct(&observer, program::hot(COUNT));
+    wait_for_distinct(&observer, program::hot(COUNT), PATIENCE);
     observer.settle(Duration::from_millis(300));
     let verdict = judge(&observer.seen(), COUNT);
     println!("taken over while asleep, over {COUNT} readings: {verdict:?}, 0 lost");
@@ -169,7 +164,7 @@ fn a_broker_that_hangs_for_a_while_costs_nothing() {
     std::thread::sleep(Duration::from_millis(1500));
     signal(broker.pid(), "CONT");
     load.join().expect("the load is published");
-    wait_for_distinct(&observer, program::hot(COUNT));
+    wait_for_distinct(&observer, program::hot(COUNT), PATIENCE);
     observer.settle(Duration::from_millis(300));
     assert_eq!(judge(&observer.seen(), COUNT).repeated, 0);
     stop(process);
