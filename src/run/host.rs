@@ -100,6 +100,9 @@ impl RunHost {
         if count(&counters.no_reader) > 0 {
             line(format!("{} of types that no stream reads", count(&counters.no_reader)));
         }
+        if count(&counters.run_dropped) > 0 {
+            line(format!("{} runs dropped (max_runs)", count(&counters.run_dropped)));
+        }
         for (stream, counts) in self.plan.streams.iter().zip(&counters.streams) {
             match count(&counts.alerts) {
                 0 => {}

@@ -48,8 +48,15 @@ fn hash_value(value: &Value) -> u64 {
     hasher.finish()
 }
 
-fn hash_values(key: &[Value]) -> u64 {
-    key.iter().fold(0, |hash: u64, value| hash.rotate_left(5) ^ hash_value(value))
+/// The hash of a key of one value more.
+#[inline]
+fn combined(hash: u64, value: u64) -> u64 {
+    hash.rotate_left(5) ^ value
+}
+
+/// The hash of a key of these values, as rows that have it do.
+pub fn hash_values(key: &[Value]) -> u64 {
+    key.iter().fold(0, |hash: u64, value| combined(hash, hash_value(value)))
 }
 
 /// A number that is another one if keys are hashed in another way.
@@ -77,7 +84,41 @@ impl Keys {
     }
 }
 
+impl Keys {
+    /// Keys of some rows; the hashes of the others say nothing.
+    pub fn of_rows(&mut self, rows: &Rows, picked: &[u32]) -> KeyColumns {
+        let columns: Vec<Column> = self.kernels.iter_mut().map(|kernel| kernel.eval(rows)).collect();
+        if picked.len() == rows.len() {
+            return KeyColumns::new(columns, rows.len());
+        }
+        let mut hashes = vec![0; rows.len()];
+        for column in &columns {
+            for &row in picked {
+                let hash = &mut hashes[row as usize];
+                *hash = combined(*hash, hash_at(column, row as usize));
+            }
+        }
+        KeyColumns { columns, hashes }
+    }
+}
+
+#[inline]
+fn hash_at(column: &Column, row: usize) -> u64 {
+    match column {
+        Column::Str(texts) => texts.get(row).map_or_else(|| hash_value(&Value::Null), hash_text),
+        column => hash_value(&column.get(row)),
+    }
+}
+
 impl KeyColumns {
+    /// Some of the rows.
+    pub fn take(&self, rows: &[u32]) -> KeyColumns {
+        KeyColumns {
+            columns: self.columns.iter().map(|column| column.take(rows)).collect(),
+            hashes: rows.iter().map(|&row| self.hashes[row as usize]).collect(),
+        }
+    }
+
     /// The values of these columns, row by row, as keys.
     pub fn new(columns: Vec<Column>, rows: usize) -> KeyColumns {
         let mut hashes = vec![0u64; rows];
@@ -86,12 +127,12 @@ impl KeyColumns {
                 Column::Str(texts) => {
                     let null = hash_value(&Value::Null);
                     for (row, hash) in hashes.iter_mut().enumerate() {
-                        *hash = hash.rotate_left(5) ^ texts.get(row).map_or(null, hash_text);
+                        *hash = combined(*hash, texts.get(row).map_or(null, hash_text));
                     }
                 }
                 column => {
                     for (row, hash) in hashes.iter_mut().enumerate() {
-                        *hash = hash.rotate_left(5) ^ hash_value(&column.get(row));
+                        *hash = combined(*hash, hash_value(&column.get(row)));
                     }
                 }
             }
@@ -105,7 +146,7 @@ impl KeyColumns {
     }
 
     /// Can keys be the same and yet look different? Texts cannot.
-    fn varies(&self) -> bool {
+    pub fn varies(&self) -> bool {
         !self.columns.iter().all(|column| matches!(column, Column::Str(_)))
     }
 
@@ -125,8 +166,9 @@ impl KeyColumns {
         if self.looks_like(row, key) { key.clone() } else { self.values(row) }
     }
 
+    /// Is this the key of a row?
     #[inline]
-    fn is(&self, row: usize, key: &[Value]) -> bool {
+    pub fn is(&self, row: usize, key: &[Value]) -> bool {
         self.columns.iter().zip(key).all(|(column, value)| match (column, value) {
             (Column::Str(texts), Value::Str(text)) => texts.get(row) == Some(text),
             (column, value) => same_key(&column.get(row), value),

@@ -45,11 +45,16 @@ impl Merge {
                 None => entries[index].unconditional = true,
             }
         }
-        let inputs = &context.node().inputs;
-        let mut order: Vec<usize> = (0..inputs.len()).collect();
-        order.sort_by_key(|&port| (depth(context.plan(), inputs[port]), inputs[port]));
-        Merge { entries, order, whole: is_whole(context.plan(), context.node) }
+        Merge { entries, order: places(context), whole: is_whole(context.plan(), context.node) }
     }
+}
+
+/// The ports of a node in the order in which the effects of one record reach it: by depth, then in the order of the text.
+pub fn places(context: &Context) -> Vec<usize> {
+    let inputs = &context.node().inputs;
+    let mut order: Vec<usize> = (0..inputs.len()).collect();
+    order.sort_by_key(|&port| (depth(context.plan(), inputs[port]), inputs[port]));
+    order
 }
 
 /// Do the records of a node travel whole?

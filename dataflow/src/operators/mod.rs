@@ -26,6 +26,7 @@ mod process;
 mod project;
 mod result;
 mod retype;
+mod sequence;
 mod session_window;
 mod state;
 mod time_release;
@@ -103,6 +104,11 @@ impl Context {
 
     /// Reports records whose evaluation ran into a limit.
     pub fn limit_hits(&self, chunk: &Chunk, rows: &Rows, hits: &[u32]) {
+        self.limit_hits_of(0, chunk, rows, hits);
+    }
+
+    /// Reports records of input `port` whose evaluation ran into a limit.
+    pub fn limit_hits_of(&self, port: usize, chunk: &Chunk, rows: &Rows, hits: &[u32]) {
         for &row in hits {
             self.shared.host.dead(DeadRecord {
                 reason: "eval_limit",
@@ -112,7 +118,7 @@ impl Context {
                 stream: Some(self.stream()),
                 detail: "an expression made more than 128 nested calls or 10000000 loop turns; its value is null"
                     .into(),
-                raw: crate::encode::record_json(rows, self.input_layout(0), row as usize),
+                raw: crate::encode::record_json(rows, self.input_layout(port), row as usize),
             });
         }
     }
@@ -167,7 +173,8 @@ pub fn build(context: &Context) -> Result<Box<dyn Operator>, String> {
         }
         Op::Alert { .. } => Box::new(alert::Alert),
         Op::Send { .. } | Op::Emit => Box::new(Pass),
-        Op::Input(_) | Op::Join(_) | Op::Sequence(_) | Op::Late { .. } => {
+        Op::Sequence(sequence) => Box::new(sequence::Sequence::new(sequence, context)?),
+        Op::Input(_) | Op::Join(_) | Op::Late { .. } => {
             return Err(format!("operator {} of the plan cannot run in this build", context.node));
         }
     })

@@ -82,6 +82,8 @@ pub struct Counters {
     pub late: AtomicU64,
     /// Windows, sessions and incomplete count windows that were open when the run was stopped.
     pub discarded: AtomicU64,
+    /// Runs of sequences that were dropped because their key had more than `max_runs`.
+    pub run_dropped: AtomicU64,
     /// By stream of the plan.
     pub streams: Vec<StreamCounts>,
 }
@@ -123,7 +125,7 @@ pub struct Start {
 
 impl Shared {
     /// State of a new run.
-    pub(super) fn new(job: Job, changes: Arc<AtomicU64>) -> Shared {
+    pub(crate) fn new(job: Job, changes: Arc<AtomicU64>) -> Shared {
         let Job { plan, host, counters, start, .. } = job;
         Shared {
             plan,

@@ -1,0 +1,4 @@
+//! Sequences with hand-made plans.
+
+mod patterns;
+mod table;
