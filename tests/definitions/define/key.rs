@@ -1,0 +1,34 @@
+//! Keys: by what records are grouped, and how that is shown.
+
+use crate::program::Item;
+use crate::record::Rec;
+use crate::value::V;
+
+/// The values of the keys for a record.
+pub fn of(keys: &[Item], record: &Rec) -> Vec<V> {
+    keys.iter().map(|key| key.value.eval(record)).collect()
+}
+
+/// One key: 1 and 1.0 are the same, null is one.
+pub fn same(a: &[V], b: &[V]) -> bool {
+    a.iter().zip(b).all(|(a, b)| a.same(b))
+}
+
+/// The texts joined by `|`, null as `default`.
+pub fn partition(key: &[V]) -> V {
+    let text = |value: &V| if value.is_null() { "default".into() } else { value.text() };
+    V::Str(key.iter().map(text).collect::<Vec<_>>().join("|"))
+}
+
+/// Members by key, keys in the order of their first member.
+pub fn group<T>(members: Vec<T>, key: impl Fn(&T) -> Vec<V>) -> Vec<(Vec<V>, Vec<T>)> {
+    let mut groups: Vec<(Vec<V>, Vec<T>)> = Vec::new();
+    for member in members {
+        let key = key(&member);
+        match groups.iter_mut().find(|(other, _)| same(other, &key)) {
+            Some((_, group)) => group.push(member),
+            None => groups.push((key, vec![member])),
+        }
+    }
+    groups
+}
