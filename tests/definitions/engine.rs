@@ -5,10 +5,11 @@ use rarog_dataflow::batch::Chunk;
 use rarog_dataflow::decode::{Decoder, Relay, batch_offset_behind};
 use rarog_dataflow::encode::Encoder;
 use rarog_dataflow::operators::Clockwork;
-use rarog_dataflow::rt::{Completed, Counters, DeadRecord, Host, Intake, Job, Pulled, run};
+use rarog_dataflow::rt::{Completed, Counters, DeadRecord, Host, Intake, Job, Pulled, Start, run};
+use rarog_dataflow::snapshot::{State as Kept, States};
 use rarog_lang::compile::{Options, compile};
 use rarog_lang::plan::{Op, Plan};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// How an input is cut and on how many workers it runs.
@@ -18,6 +19,8 @@ pub struct Setting {
     pub rows: usize,
     /// Workers.
     pub workers: usize,
+    /// So many chunks are run by one engine; the next one goes on from its checkpoint, on one worker more or less.
+    pub cut: Option<usize>,
 }
 
 /// What the engine made of an input.
@@ -62,39 +65,24 @@ pub fn is_ill_typed(text: &str) -> bool {
     compile(text, &Options::default()).diagnostics.iter().any(|problem| problem.code == "E0301")
 }
 
-/// Lines as an intake.
+/// Chunks of lines as an intake.
 struct Lines {
     format: Format,
     decoder: Arc<Decoder>,
-    state: Mutex<State>,
+    state: Mutex<Pulling>,
 }
 
-struct State {
-    chunks: Vec<Vec<u8>>,
-    next: usize,
+struct Pulling {
+    /// Chunks that are left, with what is in them.
+    chunks: VecDeque<(Chunk, Vec<u8>)>,
     relay: Relay,
     batch: i64,
-}
-
-impl Lines {
-    fn new(plan: &Plan, format: Format, lines: &str, rows: usize) -> Lines {
-        let lines: Vec<&str> = lines.split_inclusive('\n').collect();
-        let mut chunks: Vec<Vec<u8>> = lines.chunks(rows).map(|chunk| chunk.concat().into_bytes()).collect();
-        if chunks.is_empty() {
-            chunks.push(Vec::new());
-        }
-        let state = State { chunks, next: 0, relay: Relay::default(), batch: 0 };
-        Lines { format, decoder: Arc::new(Decoder::new(plan)), state: Mutex::new(state) }
-    }
 }
 
 impl Intake for Lines {
     fn pull(&self) -> Pulled {
         let mut state = lock(&self.state);
-        let seq = state.next;
-        let Some(lines) = state.chunks.get(seq).cloned() else { return Pulled::End };
-        state.next += 1;
-        let chunk = Chunk { seq: seq as u64, end: state.next == state.chunks.len(), ..Chunk::default() };
+        let Some((chunk, lines)) = state.chunks.pop_front() else { return Pulled::End };
         let (baton, batch, format) = (state.relay.baton(), state.batch, self.format);
         if format == Format::Evt {
             state.batch = batch_offset_behind(&lines, batch);
@@ -109,10 +97,23 @@ impl Intake for Lines {
     fn on_data(&self, _wake: Box<dyn Fn() + Send + Sync>) {}
 }
 
+/// The numbered chunks of an input.
+fn chunks(lines: &str, rows: usize) -> Vec<(Chunk, Vec<u8>)> {
+    let lines: Vec<&str> = lines.split_inclusive('\n').collect();
+    let mut parts: Vec<Vec<u8>> = lines.chunks(rows).map(|part| part.concat().into_bytes()).collect();
+    if parts.is_empty() {
+        parts.push(Vec::new());
+    }
+    let last = parts.len() - 1;
+    let chunk = |seq: usize| Chunk { seq: seq as u64, end: seq == last, ..Chunk::default() };
+    parts.into_iter().enumerate().map(|(seq, part)| (chunk(seq), part)).collect()
+}
+
 /// Gathers what comes out.
 struct Gathered {
     encoders: Vec<Option<Encoder>>,
     answer: Mutex<(Vec<u8>, BTreeMap<&'static str, usize>)>,
+    states: Mutex<States>,
 }
 
 impl Host for Gathered {
@@ -122,6 +123,9 @@ impl Host for Gathered {
             if let Some(encoder) = &self.encoders[output.node as usize] {
                 (0..output.rows.len()).for_each(|row| encoder.jsonl(&mut answer.0, &output.rows, row));
             }
+        }
+        if let Some(states) = completed.states {
+            *lock(&self.states) = states;
         }
     }
 
@@ -142,16 +146,55 @@ impl Compiled {
             let is_output = matches!(node.op, Op::Emit | Op::Send { output: true, .. });
             is_output.then(|| Encoder::new(&plan.layouts[node.layout as usize]))
         });
-        let host = Arc::new(Gathered { encoders: encoders.collect(), answer: Mutex::default() });
+        let (answer, states) = (Mutex::default(), Mutex::default());
+        let host = Arc::new(Gathered { encoders: encoders.collect(), answer, states });
+        let mut chunks: VecDeque<(Chunk, Vec<u8>)> = chunks(lines, setting.rows).into();
+        let mut workers = setting.workers;
+        while !chunks.is_empty() {
+            let count = setting.cut.unwrap_or(chunks.len()).min(chunks.len());
+            let mut leg: VecDeque<(Chunk, Vec<u8>)> = chunks.drain(..count).collect();
+            if let (Some((last, _)), false) = (leg.back_mut(), chunks.is_empty()) {
+                last.barrier = true;
+            }
+            self.leg(&host, format, leg, workers)?;
+            workers = if workers == 1 { 2 } else { workers - 1 };
+        }
+        let (outputs, dead) = std::mem::take(&mut *lock(&host.answer));
+        Ok(Answer { outputs: String::from_utf8(outputs).map_err(|error| error.to_string())?, dead })
+    }
+
+    /// An engine of its own, from the last checkpoint to the next.
+    fn leg(
+        &self,
+        host: &Arc<Gathered>,
+        format: Format,
+        chunks: VecDeque<(Chunk, Vec<u8>)>,
+        workers: usize,
+    ) -> Result<(), String> {
+        let plan = &self.0;
+        let chunk = chunks.front().map_or(0, |(chunk, _)| chunk.seq);
+        let states = Arc::new(stored(&std::mem::take(&mut *lock(&host.states)))?);
+        let state = Mutex::new(Pulling { chunks, relay: Relay::default(), batch: 0 });
         let job = Job {
             plan: plan.clone(),
             host: host.clone(),
             counters: Arc::new(Counters::new(plan)),
-            intake: Arc::new(Lines::new(plan, format, lines, setting.rows)),
+            intake: Arc::new(Lines { format, decoder: Arc::new(Decoder::new(plan)), state }),
             clockwork: Clockwork { sources: 1, replay: true },
+            start: Start { chunk, states },
         };
-        run(job, setting.workers).map_err(|error| error.to_string())?;
-        let (outputs, dead) = std::mem::take(&mut *lock(&host.answer));
-        Ok(Answer { outputs: String::from_utf8(outputs).map_err(|error| error.to_string())?, dead })
+        run(job, workers).map_err(|error| error.to_string())
     }
+}
+
+/// States as they come back from where their parts are stored.
+fn stored(states: &States) -> Result<States, String> {
+    let again = |state: &Kept| {
+        let mut stored = Kept { version: state.version, ..Kept::default() };
+        for (bin, bytes) in state.parts() {
+            stored.add_part(bin, bytes.to_vec()).map_err(|error| error.to_string())?;
+        }
+        Ok::<Kept, String>(stored)
+    };
+    states.iter().map(|(node, state)| Ok((*node, again(state)?))).collect()
 }

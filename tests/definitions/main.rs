@@ -17,6 +17,7 @@ mod engine;
 mod events;
 mod expr;
 mod generate;
+mod golden;
 #[allow(dead_code, reason = "the golden cases need more of it")]
 #[path = "../golden/json.rs"]
 mod json;
@@ -48,4 +49,14 @@ fn joins() {
 #[test]
 fn sequences() {
     run::area(Area::Sequences, 800);
+}
+
+#[test]
+fn the_definition_says_what_golden_cases_say() {
+    golden::all();
+}
+
+#[test]
+fn the_definition_says_what_the_tables_say() {
+    golden::tables::all();
 }

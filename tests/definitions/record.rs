@@ -11,6 +11,8 @@ pub struct Rec {
     pub time: i64,
     /// Fields in order; no name twice.
     pub fields: Vec<(String, V)>,
+    /// Names and values of the keys that the last `partition_by` gave it.
+    pub keys: Vec<(String, V)>,
     /// `window_start`, `window_end` of the window that released it.
     pub bounds: Option<(i64, i64)>,
     /// Number of the release that it belongs to, behind a window.

@@ -9,16 +9,14 @@ use crate::value::{V, finite};
 /// The records of one result.
 struct Content<'c> {
     records: &'c [Rec],
-    keys: &'c [Item],
-    key: &'c [V],
+    keys: &'c [(String, V)],
 }
 
 impl Scope for Content<'_> {
     fn name(&self, name: &str) -> V {
-        match self.keys.iter().position(|key| key.name == name) {
-            Some(index) => self.key[index].clone(),
+        match self.keys.iter().find(|(key, _)| key == name) {
+            Some((_, value)) => value.clone(),
             None if name.starts_with("window_") => self.records[0].name(name),
-            None if name == "_partition" => key::partition(self.key),
             None => V::Null,
         }
     }
@@ -31,19 +29,14 @@ impl Scope for Content<'_> {
 }
 
 /// The result record of some records with one key: keys, items, `_partition`, `_revision`.
-pub fn result(items: &[Item], keys: &[Item], records: &[Rec], time: i64) -> Rec {
+pub fn result(items: &[Item], records: &[Rec], time: i64) -> Rec {
     let first = &records[0];
-    let key = key::of(keys, first);
-    let content = Content { records, keys, key: &key };
-    let mut fields: Vec<(String, V)> = Vec::new();
-    for (item, value) in keys.iter().zip(&key) {
-        if !items.iter().any(|other| other.name == item.name) && !value.is_null() {
-            fields.push((item.name.clone(), value.clone()));
-        }
-    }
+    let content = Content { records, keys: &first.keys };
+    let is_shown = |(key, value): &&(String, V)| !value.is_null() && !items.iter().any(|item| item.name == *key);
+    let mut fields: Vec<(String, V)> = first.keys.iter().filter(is_shown).cloned().collect();
     push_items(&mut fields, items, &content);
-    if !keys.is_empty() {
-        set(&mut fields, "_partition", key::partition(&key));
+    if !first.keys.is_empty() {
+        set(&mut fields, "_partition", key::partition(&key::of(first)));
     }
     if first.revision > 0 {
         set(&mut fields, "_revision", V::Int(first.revision));

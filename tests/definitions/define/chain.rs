@@ -34,10 +34,11 @@ enum Stage<'p> {
     Where(&'p Ex),
     /// New fields; put out under this type.
     Project(&'p [Item], Option<String>),
+    /// Names and values of keys.
+    Keys(&'p [Item]),
     Window(Windowed),
     /// Per release of the window before it, or running: all records so far.
     Aggregate {
-        keys: Vec<Item>,
         items: &'p [Item],
         running: Option<Vec<Rec>>,
     },
@@ -131,6 +132,7 @@ impl<'p> Chain<'p> {
                     }
                     made
                 }
+                Stage::Keys(items) => records.into_iter().map(|record| keyed(items, record)).collect(),
                 Stage::Window(window) => {
                     let mut released = Vec::new();
                     for record in records {
@@ -141,9 +143,9 @@ impl<'p> Chain<'p> {
                     }
                     released
                 }
-                Stage::Aggregate { keys, items, running: None } => aggregate_releases(keys, items, records),
-                Stage::Aggregate { keys, items, running: Some(all) } => {
-                    records.into_iter().map(|record| aggregate_running(keys, items, all, record)).collect()
+                Stage::Aggregate { items, running: None } => aggregate_releases(items, records),
+                Stage::Aggregate { items, running: Some(all) } => {
+                    records.into_iter().map(|record| aggregate_running(items, all, record)).collect()
                 }
                 Stage::Distinct { by, within, per_release, passed } => {
                     records.retain(|record| is_new(by, *within, *per_release, passed, record));
@@ -161,25 +163,22 @@ impl<'p> Chain<'p> {
 }
 
 fn stages(stream: &Stream) -> Vec<Stage<'_>> {
-    let (mut stages, mut keys, mut windowed) = (Vec::new(), Vec::new(), false);
+    let (mut stages, mut windowed) = (Vec::new(), false);
     for op in &stream.ops {
         stages.push(match op {
             Op::Where(condition, _) => Stage::Where(condition),
             Op::Select(items) => Stage::Project(items, None),
             Op::Emit(event, items) => Stage::Project(items, Some(event.as_ref().unwrap_or(&stream.name).clone())),
-            Op::PartitionBy(new) => {
-                keys = new.clone();
-                continue;
-            }
+            Op::PartitionBy(keys) => Stage::Keys(keys),
             Op::Window(window) => {
                 windowed = true;
                 let aggregated = stream.ops.iter().any(|op| matches!(op, Op::Aggregate(_)));
-                Stage::Window(Windowed::new(*window, keys.clone(), stream.allowed_lateness(), aggregated))
+                Stage::Window(Windowed::new(*window, stream.allowed_lateness(), aggregated))
             }
             Op::Aggregate(items) => {
                 let running = (!windowed).then(Vec::new);
                 windowed = false;
-                Stage::Aggregate { keys: keys.clone(), items, running }
+                Stage::Aggregate { items, running }
             }
             Op::Distinct(by, within) => {
                 Stage::Distinct { by, within: *within, per_release: windowed, passed: Vec::new() }
@@ -209,22 +208,27 @@ fn project(items: &[Item], record: &Rec) -> Rec {
     Rec { fields, parts: Rc::default(), ..record.clone() }
 }
 
+fn keyed(items: &[Item], record: Rec) -> Rec {
+    let keys = items.iter().map(|item| (item.name.clone(), item.value.eval(&record))).collect();
+    Rec { keys, ..record }
+}
+
 /// One result per release and key.
-fn aggregate_releases(keys: &[Item], items: &[Item], records: Vec<Rec>) -> Vec<Rec> {
+fn aggregate_releases(items: &[Item], records: Vec<Rec>) -> Vec<Rec> {
     let releases = records.chunk_by(|a, b| a.release == b.release);
     let of_release = |release: &[Rec]| {
-        let groups = key::group(release.to_vec(), |record| key::of(keys, record));
-        groups.into_iter().map(|(_, group)| aggregate::result(items, keys, &group, group[0].time)).collect::<Vec<_>>()
+        let groups = key::group(release.to_vec(), key::of);
+        groups.into_iter().map(|(_, group)| aggregate::result(items, &group, group[0].time)).collect::<Vec<_>>()
     };
     releases.flat_map(of_release).collect()
 }
 
 /// The result of all records of the key so far. The key shows the value that it had first.
-fn aggregate_running(keys: &[Item], items: &[Item], all: &mut Vec<Rec>, record: Rec) -> Rec {
-    let (key, time) = (key::of(keys, &record), record.time);
+fn aggregate_running(items: &[Item], all: &mut Vec<Rec>, record: Rec) -> Rec {
+    let (key, time) = (key::of(&record), record.time);
     all.push(record);
-    let of_key: Vec<Rec> = all.iter().filter(|other| key::same(&key::of(keys, other), &key)).cloned().collect();
-    aggregate::result(items, keys, &of_key, time)
+    let of_key: Vec<Rec> = all.iter().filter(|other| key::same(&key::of(other), &key)).cloned().collect();
+    aggregate::result(items, &of_key, time)
 }
 
 fn is_new(by: &[Ex], within: Option<i64>, per_release: bool, passed: &mut Vec<Passed>, record: &Rec) -> bool {

@@ -1,12 +1,11 @@
 //! Keys: by what records are grouped, and how that is shown.
 
-use crate::program::Item;
 use crate::record::Rec;
 use crate::value::V;
 
-/// The values of the keys for a record.
-pub fn of(keys: &[Item], record: &Rec) -> Vec<V> {
-    keys.iter().map(|key| key.value.eval(record)).collect()
+/// The values of a record's keys.
+pub fn of(record: &Rec) -> Vec<V> {
+    record.keys.iter().map(|(_, value)| value.clone()).collect()
 }
 
 /// One key: 1 and 1.0 are the same, null is one.

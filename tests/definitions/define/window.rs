@@ -2,7 +2,7 @@
 //! window holds is looked up among all of them whenever it fires.
 
 use super::key;
-use crate::program::{Item, Window};
+use crate::program::Window;
 use crate::record::Rec;
 use crate::value::V;
 
@@ -20,7 +20,6 @@ struct Kept {
 /// A window operator.
 pub struct Windowed {
     window: Window,
-    keys: Vec<Item>,
     lateness: i128,
     /// An aggregate follows: corrections release the whole content again.
     aggregated: bool,
@@ -42,15 +41,15 @@ pub enum Taken {
 }
 
 impl Windowed {
-    /// A window by these keys.
-    pub fn new(window: Window, keys: Vec<Item>, lateness: i64, aggregated: bool) -> Windowed {
+    /// A window by the records' keys.
+    pub fn new(window: Window, lateness: i64, aggregated: bool) -> Windowed {
         let (kept, fired) = (Vec::new(), Vec::new());
-        Windowed { window, keys, lateness: lateness.into(), aggregated, kept, fired, w: super::BEFORE, releases: 0 }
+        Windowed { window, lateness: lateness.into(), aggregated, kept, fired, w: super::BEFORE, releases: 0 }
     }
 
     /// Takes a record while the watermark is w.
     pub fn take(&mut self, record: Rec, w: i128) -> Taken {
-        let (time, key) = (i128::from(record.time), key::of(&self.keys, &record));
+        let (time, key) = (i128::from(record.time), key::of(&record));
         let kept = Kept { record, key, w, closed: false };
         match self.window {
             Window::Time { size, .. } => {

@@ -64,11 +64,15 @@ pub fn case(area: Area, seed: u64) -> Case {
     }
 }
 
-/// The settings that a seed is run with: every size and number of workers comes up, and one chunk on one worker always.
+/// The settings that a seed is run with: one chunk on one worker always, then every size and number of workers comes up,
+/// every other time cut by checkpoints.
 pub fn settings(seed: u64) -> Vec<Setting> {
     let at = seed as usize;
-    let other = Setting { rows: [1, 7, 1, 3][at % 4], workers: [1, 2, 4, 1, 2][at % 5] };
-    vec![Setting { rows: 4096, workers: 1 }, other]
+    let rows = [1, 7, 1, 3][at % 4];
+    let cut = [None, Some(1), None, Some(3), Some(5)][at / 4 % 5];
+    let other =
+        Setting { rows, workers: [1, 2, 4, 1, 2][at % 5], cut: cut.map(|chunks| chunks * 7usize.div_ceil(rows)) };
+    vec![Setting { rows: 4096, workers: 1, cut: None }, other]
 }
 
 fn program(area: Area, random: &mut Random) -> Program {

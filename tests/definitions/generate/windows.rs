@@ -47,7 +47,8 @@ impl Maker<'_> {
         }
         let of = self.random.pick(&with_late);
         // Before the window there may be a select, so only what every record of it has is read.
-        let selected = of.ops.iter().find_map(|op| if let Op::Select(items) = op { Some(items) } else { None });
+        let before = of.ops.iter().take_while(|op| !matches!(op, Op::Window(_)));
+        let selected = before.filter_map(|op| if let Op::Select(items) = op { Some(items) } else { None }).last();
         let source = self.readable.iter().find(|readable| of.reads().contains(&readable.name.as_str()));
         let fields = match (selected, source) {
             (Some(items), _) => items.iter().map(|item| item.name.clone()).collect(),
@@ -170,6 +171,13 @@ impl Maker<'_> {
             let lateness = self.span();
             ops.push(Op::AllowedLateness(lateness));
             between = false;
+        }
+        if !keys.is_empty() && self.random.once_in(8) {
+            // Keys go with the record, whatever becomes of its fields.
+            let items = self.items(of, false);
+            of.fields = items.iter().map(|item| item.name.clone()).collect();
+            of.derived = true;
+            ops.push(Op::Select(items));
         }
         ops.push(Op::Window(bounds));
         if between && self.random.once_in(6) {
