@@ -10,6 +10,7 @@ mod inputs;
 mod measure;
 mod report;
 mod rows;
+mod soak;
 mod workloads;
 
 use clap::{Args, Parser, Subcommand};
@@ -38,6 +39,14 @@ enum Part {
         /// Count rows only
         #[arg(long)]
         count: bool,
+    },
+    /// Flood each operator with a million keys, and see that its memory goes with them
+    Soak {
+        /// Operators; by default all
+        operators: Vec<String>,
+        /// The program to run [default: the one beside this]
+        #[arg(long, value_name = "FILE")]
+        rarog: Option<PathBuf>,
     },
 }
 
@@ -76,6 +85,7 @@ fn main() -> ExitCode {
         Some(Part::Anchor { workload, file, count }) => {
             anchor::run(workload, &file, count).map(|rows| println!("{rows}"))
         }
+        Some(Part::Soak { operators, rarog }) => soak::run(&rarog.unwrap_or_else(report::beside), &operators),
         None => report::compare(&options),
     };
     match done {

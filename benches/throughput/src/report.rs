@@ -86,7 +86,7 @@ pub fn compare(options: &Options) -> Result<(), String> {
 }
 
 /// The binary that was built beside this one.
-fn beside() -> PathBuf {
+pub fn beside() -> PathBuf {
     std::env::current_exe().unwrap_or_default().with_file_name("rarog")
 }
 
