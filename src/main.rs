@@ -15,6 +15,10 @@ mod stdout;
 use args::Command;
 use std::process::ExitCode;
 
+/// Gives memory back to the system when the state of a flood of keys has gone.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Exit codes (docs/cli.md); 0 is ok.
 pub mod exit {
     /// A check failed, or a pipeline did.

@@ -29,7 +29,8 @@ const fn keyed(name: &'static str, text: &'static str) -> Program {
 }
 
 /// All of them.
-pub const PROGRAMS: [Program; 19] = [
+pub const PROGRAMS: [Program; 20] = [
+    timed("filter", "stream S = A .where(v < 0) .emit(key)"),
     timed(
         "tumbling",
         "stream S = A .partition_by(key) .window(10s) .aggregate(n: count(), s: sum(v)) .emit(key, n, s)",
