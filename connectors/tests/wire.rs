@@ -18,6 +18,8 @@ const CONNECT: u8 = 1;
 const PUBLISH: u8 = 3;
 const PUBACK: u8 = 4;
 const SUBSCRIBE: u8 = 8;
+const PINGREQ: u8 = 12;
+const PINGRESP: u8 = 13;
 const DISCONNECT: u8 = 14;
 
 const NO_MATCHING_SUBSCRIBERS: u8 = 0x10;
@@ -310,4 +312,68 @@ fn a_refusal_under_a_packet_id_that_is_waited_for_stalls_nothing() {
     wire.acknowledge(2, 0);
     assert!(sink.flush(PATIENCE));
     assert_eq!(sink.counters().failed, 0);
+}
+
+/// A source whose inbox takes a few messages, and its broker's end; pings are due every 5 s.
+fn small_source(session_present: bool) -> (TcpListener, MqttSource, Wire) {
+    let (listener, config) = listen();
+    let mqtt = MqttConfig { keep_alive: Duration::from_secs(5), ..config };
+    let config = SourceConfig { inbox_limit_bytes: 1000, ..SourceConfig::new(mqtt, vec!["t".into()]) };
+    let source = MqttSource::start(config, || {}, None).expect("the configuration is valid");
+    let wire = Wire::accept(&listener, session_present, 10, true);
+    (listener, source, wire)
+}
+
+/// Text number `number`, of about 100 bytes.
+fn text(number: u16) -> String {
+    format!("{number:100}")
+}
+
+#[test]
+fn a_full_inbox_does_not_keep_pings_from_the_broker_and_what_it_passes_over_is_fetched() {
+    const COUNT: u16 = 200;
+    let (listener, source, mut wire) = small_source(false);
+    (1..=COUNT).for_each(|id| wire.publish(id, false, &text(id)));
+    // Nobody empties the inbox, over more than two keep-alives.
+    for _ in 0..2 {
+        assert_eq!(wire.read().kind, PINGREQ);
+        wire.write(PINGRESP, 0, &[]);
+    }
+    let counters = source.counters();
+    assert!(counters.waiting < 12 && counters.passed_over > 0, "{counters:?}");
+    let mut messages = receive(&source, counters.waiting as usize);
+    assert_eq!(wire.read().kind, DISCONNECT);
+    drop(wire);
+    // All of them are sent again, because none was acknowledged; those that are here are not delivered twice.
+    let mut wire = Wire::accept(&listener, true, 10, true);
+    (1..=COUNT).for_each(|id| wire.publish(id, true, &text(id)));
+    let rest = usize::from(COUNT) - messages.len();
+    messages.extend(receive(&source, rest));
+    let payloads: Vec<String> = messages.iter().map(|m| String::from_utf8_lossy(&m.payload).into_owned()).collect();
+    assert!(payloads.into_iter().eq((1..=COUNT).map(text)), "once each, in order");
+    source.acknowledge(messages.iter().map(|message| message.receipt));
+    assert!((1..=COUNT).all(|id| wire.read().acknowledged() == id));
+    assert!(matches!(source.state(), LinkState::Connected { .. }) && source.counters().lost == 0);
+}
+
+#[test]
+fn messages_of_qos_0_that_find_no_room_are_counted_and_said() {
+    const COUNT: u16 = 200;
+    let (_listener, source, mut wire) = small_source(false);
+    let (sender, losses) = channel();
+    source.on_loss(move |lost| _ = sender.send(lost));
+    for id in 1..=COUNT {
+        let body = [b"\0\x01t\0", text(id).as_bytes()].concat();
+        wire.write(PUBLISH, 0, &body);
+    }
+    assert_eq!(wire.read().kind, PINGREQ);
+    assert_eq!(losses.recv_timeout(PATIENCE), Ok(1));
+    // The ping was written: what is still unread waits for room and is not lost.
+    let (mut received, deadline) = (0, Instant::now() + PATIENCE);
+    while received + source.counters().lost < u64::from(COUNT) {
+        assert!(Instant::now() < deadline, "{received} received, {:?}", source.counters());
+        received += source.receive(10, Duration::from_millis(20)).expect("the source runs").len() as u64;
+    }
+    let counters = source.counters();
+    assert!((1..u64::from(COUNT) / 2).contains(&counters.lost) && counters.passed_over == 0, "{counters:?}");
 }

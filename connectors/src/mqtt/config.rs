@@ -180,7 +180,7 @@ pub struct SourceConfig {
     /// How many un-acknowledged messages the broker may send.
     pub receive_maximum: u16,
     /// Bytes of received messages that may wait for [`super::MqttSource::receive`]; when they are
-    /// reached the connection is read no further.
+    /// reached the connection is read no further than pings need.
     pub inbox_limit_bytes: usize,
 }
 

@@ -42,6 +42,8 @@ pub(crate) struct SessionTerms {
 pub(crate) enum SessionEnd {
     /// As asked for.
     Closed,
+    /// It is to be made again at once: nothing is wrong.
+    Again,
     /// Otherwise.
     Lost(Loss),
 }
@@ -198,6 +200,7 @@ impl<S: Session> Keeper<S> {
             let began = Instant::now();
             let loss = match self.session.run(options).await {
                 SessionEnd::Closed => return LinkState::Closed,
+                SessionEnd::Again => continue,
                 SessionEnd::Lost(loss) => loss,
             };
             if let Some(evidence) = self.watch.ended(loss.kind, Instant::now()) {

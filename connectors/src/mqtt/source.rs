@@ -2,13 +2,17 @@
 //!
 //! One thread polls the connection and fills the inbox; a task beside it sends acknowledgements
 //! in the order in which the messages came. When the inbox is full, the connection is read no
-//! further, and TCP holds the broker back.
+//! further, and TCP holds the broker back. Only when a ping is due it is read on until the ping is
+//! written, since a broker cuts a connection that is silent; what comes meanwhile goes into a
+//! reserve. Beyond that, messages of QoS 1 are passed over: they stay with the broker and are
+//! fetched by a new connection when there is room. Those of QoS 0 are lost, counted and reported.
 //!
-//! Invariant: a message is in the inbox, or with the caller and open in the [`Ledger`], or due to
-//! be acknowledged; the broker keeps it until the acknowledgement has reached it.
+//! Invariant: a message of QoS 1 is in the inbox, or with the caller and open in the [`Ledger`], or
+//! due to be acknowledged, or passed over; the broker keeps it until the acknowledgement has reached
+//! it. After one that was passed over none is taken in before the next connection: order holds.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -27,6 +31,10 @@ use super::status::{LinkState, MqttError, SourceCounters, Status, StatusHook};
 const REQUEST_QUEUE: usize = 256;
 /// Packet ids for our own requests: a source sends one SUBSCRIBE per connection and publishes nothing.
 const PACKET_IDS: u16 = 16;
+/// Part of the inbox's limit that may be taken in beyond it while a ping is written.
+const RESERVE_DIVISOR: usize = 4;
+/// The shortest time between two reports of lost messages.
+const LOSS_REPORT_PAUSE: Duration = Duration::from_secs(10);
 /// What a waiting message costs beside its payload, for the bound in bytes.
 const MESSAGE_OVERHEAD_BYTES: usize = 128;
 
@@ -80,13 +88,29 @@ impl MqttSource {
             room: Notify::new(),
             acks: Notify::new(),
             wake: Box::new(wake),
+            on_loss: OnceLock::new(),
             inbox_limit_bytes: config.inbox_limit_bytes.max(1),
         });
         let broker = broker_text(&config.mqtt.addresses);
         let mqtt = config.mqtt.clone();
-        let session = SourceSession { shared: shared.clone(), status: status.clone(), config, last_topic: "".into() };
+        let session = SourceSession {
+            shared: shared.clone(),
+            status: status.clone(),
+            receive_maximum: config.receive_maximum,
+            config,
+            last_topic: "".into(),
+            ping_due: Instant::now(),
+            stalled: false,
+        };
         let link = Link::start("mqtt-source", mqtt, status, session)?;
         Ok(Self { shared, link, broker })
+    }
+
+    /// Calls this, on the connection's thread and not too often, when messages of QoS 0 were lost for lack of room, with
+    /// their number so far. Set once.
+    pub fn on_loss(&self, hook: impl Fn(u64) + Send + Sync + 'static) {
+        // A second hook has no meaning: the first goes on.
+        _ = self.shared.on_loss.set(Box::new(hook));
     }
 
     /// Waits until the source is subscribed.
@@ -115,8 +139,13 @@ impl MqttSource {
         let count = limit.min(inner.inbox.len());
         let messages: Vec<_> = inner.inbox.drain(..count).collect();
         inner.inbox_bytes -= messages.iter().map(cost).sum::<usize>();
+        let fetch = inner.passed_over && !inner.fetching && inner.inbox_bytes <= self.shared.inbox_limit_bytes / 2;
+        inner.fetching |= fetch;
         drop(inner);
         self.shared.room.notify_one();
+        if fetch {
+            self.shared.acks.notify_one();
+        }
         Ok(messages)
     }
 
@@ -182,9 +211,10 @@ struct Shared {
     arrived: Condvar,
     /// The inbox has room again, or intake has stopped.
     room: Notify,
-    /// Acknowledgements are due, or the source is closing.
+    /// Acknowledgements are due, or the connection is to end.
     acks: Notify,
     wake: Box<dyn Fn() + Send + Sync>,
+    on_loss: OnceLock<Box<dyn Fn(u64) + Send + Sync>>,
     inbox_limit_bytes: usize,
 }
 
@@ -195,6 +225,11 @@ struct Inner {
     ledger: Ledger,
     intake: bool,
     closing: bool,
+    /// A message was left with the broker for lack of room: so are all that follow over this connection.
+    passed_over: bool,
+    /// This connection is to end, so that the next one fetches them.
+    fetching: bool,
+    loss_said: Option<Instant>,
     /// Acknowledgements that were taken to be sent over the present connection and are not written yet.
     taken: u64,
     counters: SourceCounters,
@@ -236,6 +271,14 @@ impl Shared {
         if !inner.intake {
             return true;
         }
+        if acknowledged && inner.passed_over {
+            inner.counters.passed_over += 1;
+            return true;
+        }
+        if inner.inbox_bytes >= self.inbox_limit_bytes + self.inbox_limit_bytes / RESERVE_DIVISOR {
+            self.leave(inner, acknowledged);
+            return false;
+        }
         let receipt = match acknowledged {
             true => inner.ledger.admit(publish.pkid, fingerprint),
             false => Receipt::NONE,
@@ -265,12 +308,52 @@ impl Shared {
     }
 }
 
+impl Shared {
+    /// The reserve is used up: a message is left with the broker, or lost.
+    fn leave(&self, mut inner: MutexGuard<'_, Inner>, acknowledged: bool) {
+        if acknowledged {
+            inner.passed_over = true;
+            inner.counters.passed_over += 1;
+            return;
+        }
+        inner.counters.lost += 1;
+        let (lost, now) = (inner.counters.lost, Instant::now());
+        if inner.loss_said.is_some_and(|said| now.duration_since(said) < LOSS_REPORT_PAUSE) {
+            return;
+        }
+        inner.loss_said = Some(now);
+        drop(inner);
+        if let Some(hook) = self.on_loss.get() {
+            hook(lost);
+        }
+    }
+
+    /// Has the connection ended so that the next one fetches what was passed over?
+    fn is_fetching(&self) -> bool {
+        let inner = self.lock();
+        inner.fetching && !inner.closing
+    }
+
+    /// How many messages of the average size so far fit into the inbox.
+    fn fitting(&self) -> u16 {
+        let counters = self.lock().counters;
+        let average = counters.received_bytes / counters.received.max(1) + MESSAGE_OVERHEAD_BYTES as u64;
+        u16::try_from(self.inbox_limit_bytes as u64 / average).unwrap_or(u16::MAX).max(1)
+    }
+}
+
 struct SourceSession {
     shared: Arc<Shared>,
     status: Arc<Status>,
     config: SourceConfig,
+    /// What the next connection announces: less than configured once messages were passed over for lack of room.
+    receive_maximum: u16,
     /// Most messages have the topic of their predecessor.
     last_topic: Arc<str>,
+    /// When the client library writes its next ping, if it is polled then.
+    ping_due: Instant,
+    /// The inbox is full, and the connection is read all the same until that ping is written.
+    stalled: bool,
 }
 
 impl Session for SourceSession {
@@ -278,7 +361,7 @@ impl Session for SourceSession {
         SessionTerms {
             clean_start: false,
             expiry: self.config.session_expiry,
-            receive_maximum: self.config.receive_maximum,
+            receive_maximum: self.receive_maximum,
             manual_acks: true,
             in_flight: PACKET_IDS,
         }
@@ -294,7 +377,7 @@ impl Session for SourceSession {
         {
             let mut inner = self.shared.lock();
             inner.ledger.begin(session_present);
-            inner.taken = 0;
+            (inner.taken, inner.passed_over, inner.fetching) = (0, false, false);
         }
         let acks = tokio::spawn(send_acks(self.shared.clone(), client.clone()));
         let unwanted = if session_present { self.config.unwanted.clone() } else { Vec::new() };
@@ -326,24 +409,34 @@ impl SourceSession {
 
     async fn hold(&mut self, events: &mut EventLoop, session_present: bool) -> SessionEnd {
         let mut disconnecting = false;
+        // The broker may have asked for another keep-alive than ours.
+        self.ping_due = Instant::now() + events.options.keep_alive();
+        self.stalled = false;
         loop {
             match events.poll().await {
                 Ok(Event::Incoming(Packet::Publish(publish))) => {
-                    if !self.take_in(publish) {
-                        while !self.shared.has_room() {
-                            self.shared.room.notified().await;
-                        }
+                    if !self.take_in(publish) && !self.stalled && !self.wait_for_room().await {
+                        // The answer to the ping before may lie behind what is not read: the broker is not dead for that.
+                        events.state.await_pingresp = false;
                     }
                 }
                 Ok(Event::Incoming(Packet::SubAck(suback))) => match refused(&suback) {
                     Some(reason) => return SessionEnd::Lost(Loss::other(reason)),
                     None => self.status.set(LinkState::Connected { session_present }),
                 },
+                Ok(Event::Outgoing(Outgoing::PingReq)) => {
+                    self.ping_due = Instant::now() + events.options.keep_alive();
+                    self.stalled = false;
+                }
                 Ok(Event::Outgoing(Outgoing::PubAck(_))) => self.shared.lock().acknowledged(),
                 // The broker closes now. To close first, with messages unread, would reset the connection and could cost
                 // the acknowledgements that it has not read yet.
                 Ok(Event::Outgoing(Outgoing::Disconnect)) => disconnecting = true,
                 Ok(_) => {}
+                Err(_) if disconnecting && self.shared.is_fetching() => {
+                    self.receive_maximum = self.shared.fitting().min(self.config.receive_maximum);
+                    return SessionEnd::Again;
+                }
                 Err(_) if disconnecting => return SessionEnd::Closed,
                 Err(error) => {
                     // What was read together with the end: for QoS 0 nobody else has it any more.
@@ -356,6 +449,17 @@ impl SourceSession {
                 }
             }
         }
+    }
+
+    /// Lets TCP hold the broker back until there is room, or a ping is due; false then.
+    async fn wait_for_room(&mut self) -> bool {
+        let room = async {
+            while !self.shared.has_room() {
+                self.shared.room.notified().await;
+            }
+        };
+        self.stalled = tokio::time::timeout_at(self.ping_due.into(), room).await.is_err();
+        !self.stalled
     }
 
     fn take_in(&mut self, publish: Publish) -> bool {
@@ -388,19 +492,20 @@ fn refused(suback: &SubAck) -> Option<String> {
     suback.return_codes.iter().find(bad).map(|code| format!("the broker refused the subscription: {code:?}"))
 }
 
-/// Sends what is due, in order; disconnects when the source is closing.
+/// Sends what is due, in order; disconnects when the source is closing, or when a new connection is to fetch what this one
+/// has passed over.
 async fn send_acks(shared: Arc<Shared>, client: AsyncClient) {
     let mut publish = Publish::new("", QoS::AtLeastOnce, Bytes::new(), None);
     let mut due = Vec::with_capacity(REQUEST_QUEUE);
     loop {
-        let closing = {
+        let ending = {
             let mut inner = shared.lock();
             inner.ledger.take_due(REQUEST_QUEUE, &mut due);
             inner.taken += due.len() as u64;
-            inner.closing
+            inner.closing || inner.fetching
         };
         if due.is_empty() {
-            if closing {
+            if ending {
                 // Fails only if the connection is gone, which ends it as well.
                 drop(client.disconnect().await);
                 return;

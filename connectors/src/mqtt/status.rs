@@ -90,6 +90,10 @@ pub struct SourceCounters {
     pub received_bytes: u64,
     /// Redelivered messages that were here already and not delivered again.
     pub recognised: u64,
+    /// Messages of QoS 1 that were left with the broker for lack of room, each time that it sent them.
+    pub passed_over: u64,
+    /// Messages of QoS 0 that were lost for lack of room.
+    pub lost: u64,
     /// Acknowledgements sent.
     pub acknowledged: u64,
     /// Messages that the caller has acknowledged and the present connection has not sent so far.

@@ -70,13 +70,23 @@ pub type Wake = Arc<dyn Fn() + Send + Sync>;
 /// Called when a file cannot be read further.
 pub type Complain = Box<dyn Fn(String) + Send>;
 
+/// Called with the number of messages that were lost so far for lack of room.
+pub type Lost = Box<dyn Fn(u64) + Send + Sync>;
+
 impl OpenInlet {
     /// Opens a way in.
-    pub fn open(inlet: Inlet, wake: Wake, status: StatusHook, complain: Complain) -> Result<OpenInlet, String> {
+    pub fn open(
+        inlet: Inlet,
+        wake: Wake,
+        status: StatusHook,
+        complain: Complain,
+        lost: Lost,
+    ) -> Result<OpenInlet, String> {
         match inlet {
             Inlet::Mqtt { config, routes } => {
                 let source = MqttSource::start(config, move || wake(), Some(status));
                 let source = source.map_err(|error: MqttError| error.to_string())?;
+                source.on_loss(lost);
                 Ok(OpenInlet::Mqtt(MqttInlet { source: Arc::new(source), routes, known: HashMap::new(), leftovers: 0 }))
             }
             Inlet::File { path, format, source } => {
@@ -109,6 +119,13 @@ impl OpenInlet {
     pub fn stop(&self) {
         if let OpenInlet::Mqtt(inlet) = self {
             inlet.source.stop_intake();
+        }
+    }
+
+    /// Ends it at once.
+    pub fn close(&self) {
+        if let OpenInlet::Mqtt(inlet) = self {
+            inlet.source.close(Duration::ZERO);
         }
     }
 }

@@ -135,12 +135,14 @@ impl LiveIntake {
         sources(&lock(&self.state).inlets)
     }
 
-    /// Attaches it to inlets, once.
+    /// Attaches it to inlets, once. When it has been stopped before, nobody would ever ask them: they are closed.
     pub fn attach(&self, inlets: Vec<OpenInlet>) {
         {
             let mut state = lock(&self.state);
             if state.stopping {
-                inlets.iter().for_each(OpenInlet::stop);
+                drop(state);
+                inlets.iter().for_each(OpenInlet::close);
+                return;
             }
             state.inlets = inlets;
         }
@@ -401,4 +403,34 @@ pub fn sources(inlets: &[OpenInlet]) -> Vec<Option<Arc<MqttSource>>> {
         OpenInlet::Lines(_) => None,
     };
     inlets.iter().map(of_inlet).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::live::wiring::Inlet;
+    use rarog_connectors::mqtt::{Address, LinkState, MqttConfig, SourceConfig};
+
+    #[test]
+    fn inlets_that_come_after_a_stop_are_closed() {
+        let plan = Plan::default();
+        let intake = LiveIntake::new(Parts {
+            plan: &plan,
+            progress: Arc::default(),
+            wakers: Arc::default(),
+            gate: Box::new(|| true),
+            idle: &[],
+            chunk_rows: None,
+        });
+        // Nobody listens on port 1: it would try to connect for ever.
+        let mqtt = MqttConfig::new(Address::new("127.0.0.1", 1), "client");
+        let inlet = Inlet::Mqtt { config: SourceConfig::new(mqtt, ["t".to_owned()]), routes: Vec::new() };
+        let ways = (Arc::new(|| ()), Box::new(|_: &LinkState| ()), Box::new(|_: String| ()), Box::new(|_: u64| ()));
+        let inlet = OpenInlet::open(inlet, ways.0, ways.1, ways.2, ways.3).expect("it can be opened");
+        let source = sources(std::slice::from_ref(&inlet)).into_iter().flatten().next().expect("it is a connection");
+        intake.stop();
+        intake.attach(vec![inlet]);
+        assert_eq!(source.state(), LinkState::Closed);
+        assert!(matches!(intake.pull(), Pulled::End) && intake.sources().is_empty());
+    }
 }

@@ -3,7 +3,7 @@
 use super::ends::Terms;
 use super::host::{self, LiveHost};
 use super::identity::Identity;
-use super::inlet::OpenInlet;
+use super::inlet::{Lost, OpenInlet};
 use super::intake::{self, LiveIntake, Wakers};
 use super::outlet::{OpenOutlet, Reports};
 use super::progress::Progress;
@@ -238,6 +238,7 @@ impl LivePipeline {
                 Arc::new(move || wakers.wake()),
                 watch.hook(format!("{what} (in)")),
                 Box::new(move |message| trouble.fail(exit::USAGE, message)),
+                watch.losses(&what),
             )
         };
         inlets.into_iter().map(open).collect()
@@ -263,6 +264,8 @@ impl LivePipeline {
 
     /// Its dataflow has ended: waits for the brokers' confirmations, acknowledges, and closes its ends.
     pub fn close(&self) {
+        // It may have failed before its inlets were attached.
+        self.intake.stop();
         let sinks = || {
             self.outlets.iter().filter_map(|outlet| match outlet {
                 OpenOutlet::Mqtt(sink) => Some(sink),
@@ -283,6 +286,8 @@ impl LivePipeline {
         let say = |line: String| self.around.talk.say(&format!("{}  {line}", self.label));
         let sources: Vec<_> = self.intake.sources().iter().flatten().map(|source| source.counters()).collect();
         let recognised: u64 = sources.iter().map(|source| source.recognised).sum();
+        let (lost, passed_over): (u64, u64) =
+            (sources.iter().map(|source| source.lost).sum(), sources.iter().map(|source| source.passed_over).sum());
         let due: u64 = sources.iter().map(|source| source.due).sum();
         let (sent, unconfirmed, leftovers) = (self.host.sent(), self.progress.unconfirmed(), self.intake.leftovers());
         if sent > 0 {
@@ -295,6 +300,12 @@ impl LivePipeline {
             say(format!(
                 "{due} messages are not acknowledged although they are done; they come again at the next start"
             ));
+        }
+        if lost > 0 {
+            say(format!("{lost} messages of qos 0 lost: there was no room for them"));
+        }
+        if passed_over > 0 {
+            say(format!("{passed_over} messages found no room and were fetched from the broker again"));
         }
         if recognised > 0 {
             say(format!("{recognised} messages came again over a new connection and were not processed again"));
@@ -341,6 +352,16 @@ struct Watch {
 }
 
 impl Watch {
+    /// Says that messages are lost for lack of room.
+    fn losses(&self, what: &str) -> Lost {
+        let (label, talk, what) = (self.label.clone(), self.talk.clone(), what.to_owned());
+        Box::new(move |lost| {
+            talk.say(&format!(
+                "{label}{what} (in): {lost} messages of qos 0 lost so far: they come faster than they are used"
+            ));
+        })
+    }
+
     /// Says when a connection comes and goes, and ends the pipeline when it has ended for good.
     fn hook(&self, what: String) -> StatusHook {
         let (label, talk, trouble) = (self.label.clone(), self.talk.clone(), self.trouble.clone());
@@ -348,9 +369,11 @@ impl Watch {
         let told = AtomicBool::new(false);
         Box::new(move |state| match state {
             LinkState::Connected { .. } => {
-                up.store(true, Ordering::Release);
                 told.store(false, Ordering::Release);
-                talk.say(&format!("{label}{what}: connected"));
+                // A source may have made a new connection by itself, to fetch what there was no room for.
+                if !up.swap(true, Ordering::AcqRel) {
+                    talk.say(&format!("{label}{what}: connected"));
+                }
             }
             LinkState::Disconnected { reason } => {
                 // Attempts that fail one after the other are one piece of news.

@@ -51,6 +51,15 @@ fn wait_for_lines(process: &Process, count: usize) -> Vec<Value> {
     lines(&process.stdout())
 }
 
+/// Waits until standard output contains a text.
+fn wait_for_text(process: &Process, text: &str) {
+    let deadline = Instant::now() + PATIENCE;
+    while !process.stdout().contains(text) {
+        assert!(Instant::now() < deadline, "{}\n{}", process.stdout(), process.stderr());
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
 fn now_ms() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).expect("it is after 1970").as_millis() as u64
 }
@@ -214,6 +223,9 @@ stream Payments = Payment
     .window(1s)
     .aggregate(n: count())
     .emit(n)
+stream Last = Order
+    .where(n == 299)
+    .emit(n)
 "#,
         broker.port()
     );
@@ -227,7 +239,9 @@ stream Payments = Payment
     }
     publisher.finish();
     // Thirty seconds of event time, none of wall time: only clocks close windows, those of both sources.
-    let results = wait_for_lines(&process, 56);
+    // The last order comes out beside what its time closes: from then on nothing is under way.
+    wait_for_text(&process, "\"Last\"");
+    let results = wait_for_lines(&process, 57);
     let of = |event: &str| -> i64 {
         let of_event = results.iter().filter(|result| result["event_type"] == event);
         of_event.map(|result| result["data"]["n"].as_i64().expect("a count")).sum()
