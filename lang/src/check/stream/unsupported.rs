@@ -1,6 +1,6 @@
 //! Sources that the language has and this build does not run yet: they are checked, and then refused.
 
-use super::{Streams, has_arrow, near, sources};
+use super::{Streams, near};
 use crate::ast::{Source, Stream as AstStream};
 use crate::diagnostic::Diagnostic;
 use crate::span::Span;
@@ -25,10 +25,6 @@ impl<'a> Streams<'_, 'a> {
                 }
                 Some(("late", *word))
             }
-            Source::Sequence(word, _) => Some(("sequence", *word)),
-            Source::Pattern(pattern) => Some(("a pattern", pattern.span)),
-            Source::Step(step) if !sources::is_plain(step) || self.is_pattern(step) => Some(("a sequence", step.span)),
-            Source::Step(step) if has_arrow(ast) => Some(("a sequence", step.span)),
             _ => None,
         }
     }
