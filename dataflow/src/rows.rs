@@ -84,21 +84,23 @@ impl Rows {
     pub fn in_order(parts: Vec<Rows>) -> Option<Rows> {
         let single = parts.len() < 2;
         let rows = Rows::concat(parts)?;
-        if single {
-            return Some(rows);
-        }
+        Some(if single { rows } else { rows.sorted() })
+    }
+
+    /// The rows in their stream's order.
+    pub fn sorted(self) -> Rows {
         let key = |row: u32| {
-            let pos = rows.pos[row as usize];
+            let pos = self.pos[row as usize];
             let fired = pos & ((1 << phase::BITS) - 1) == phase::FIRED;
-            let rank = rows.rank.as_ref().map_or((0, 0, 0), |rank| rank[row as usize]);
-            (pos, if fired { rows.time[row as usize] } else { 0 }, rank)
+            let rank = self.rank.as_ref().map_or((0, 0, 0), |rank| rank[row as usize]);
+            (pos, if fired { self.time[row as usize] } else { 0 }, rank)
         };
-        let mut order: Vec<u32> = (0..rows.len() as u32).collect();
+        let mut order: Vec<u32> = (0..self.len() as u32).collect();
         if order.is_sorted_by_key(|&row| key(row)) {
-            return Some(rows);
+            return self;
         }
         order.sort_by_key(|&row| key(row));
-        Some(rows.take(&order))
+        self.take(&order)
     }
 }
 

@@ -102,7 +102,7 @@ impl Context {
         ));
     }
 
-    /// Reports records whose evaluation ran into a limit.
+    /// Reports records of the first input whose evaluation ran into a limit.
     pub fn limit_hits(&self, chunk: &Chunk, rows: &Rows, hits: &[u32]) {
         self.limit_hits_of(0, chunk, rows, hits);
     }
@@ -173,8 +173,9 @@ pub fn build(context: &Context) -> Result<Box<dyn Operator>, String> {
         }
         Op::Alert { .. } => Box::new(alert::Alert),
         Op::Send { .. } | Op::Emit => Box::new(Pass),
+        Op::Join(join) => Box::new(join::Join::new(join, context)?),
         Op::Sequence(sequence) => Box::new(sequence::Sequence::new(sequence, context)?),
-        Op::Input(_) | Op::Join(_) | Op::Late { .. } => {
+        Op::Input(_) | Op::Late { .. } => {
             return Err(format!("operator {} of the plan cannot run in this build", context.node));
         }
     })

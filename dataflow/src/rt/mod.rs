@@ -16,7 +16,7 @@ mod run;
 mod shared;
 pub mod source;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 pub mod tick;
 mod worker;
 

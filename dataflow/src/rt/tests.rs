@@ -97,7 +97,7 @@ type Wake = Box<dyn Fn() + Send + Sync>;
 
 /// Chunks made by hand. Stays open until `end`.
 #[derive(Default)]
-struct Chunks {
+pub(crate) struct Chunks {
     queue: Mutex<VecDeque<Box<dyn FnOnce() -> Decoded + Send>>>,
     ended: std::sync::atomic::AtomicBool,
     wakers: Mutex<Vec<Wake>>,
@@ -115,12 +115,12 @@ impl Chunks {
         chunks
     }
 
-    fn push(&self, decode: impl FnOnce() -> Decoded + Send + 'static) {
+    pub(crate) fn push(&self, decode: impl FnOnce() -> Decoded + Send + 'static) {
         self.queue.lock().unwrap().push_back(Box::new(decode));
         self.wake();
     }
 
-    fn end(&self) {
+    pub(crate) fn end(&self) {
         self.ended.store(true, std::sync::atomic::Ordering::SeqCst);
         self.wake();
     }
@@ -147,10 +147,10 @@ impl Intake for Chunks {
 
 /// Keeps results as text, and counts dead letters by reason.
 #[derive(Default)]
-struct Kept {
+pub(crate) struct Kept {
     completed: std::sync::atomic::AtomicU64,
-    lines: Mutex<Vec<String>>,
-    dead: Mutex<BTreeMap<&'static str, u64>>,
+    pub(crate) lines: Mutex<Vec<String>>,
+    pub(crate) dead: Mutex<BTreeMap<&'static str, u64>>,
 }
 
 impl Host for Kept {
@@ -170,7 +170,7 @@ impl Host for Kept {
     fn log(&self, _: &str, _: String) {}
 }
 
-fn job(plan: Plan, intake: Arc<dyn Intake>) -> (Job, Arc<Kept>) {
+pub(crate) fn job(plan: Plan, intake: Arc<dyn Intake>) -> (Job, Arc<Kept>) {
     let kept = Arc::new(Kept::default());
     let counters = Arc::new(Counters::new(&plan));
     let clockwork = Clockwork { sources: 1, replay: true };

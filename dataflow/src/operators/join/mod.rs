@@ -1,5 +1,248 @@
-//! Joins (vpl.md section 11).
+//! Joins (vpl.md section 11): every combination of records, one of each input, that lie within a window of event time and
+//! fulfil a condition.
+//!
+//! ```text
+//! input 0 ─► gate ─┐             ┌► side 0: records by time, hash indexes ◄┐
+//! input 1 ─► gate ─┴► (waiting) ─┴► side 1                               ◄─┴─ lookups ─► conditions ─► rows
+//! ```
+//! A record enters when the watermark has reached its time, in order of (time, arrival), and is combined with those that
+//! entered before it; so each combination comes about once, when its last record enters. It leaves when the watermark has
+//! passed its time by more than the window, and if it is of a kept side and nothing matched it, that is a row, too. All that
+//! is decided by the clock at single records, never by where the input was cut; only the work is done chunk by chunk.
 
+mod cells;
+mod chains;
 mod classes;
+mod formulas;
+mod inlets;
+mod lookup;
+mod records;
+mod results;
+mod shape;
+mod side;
+#[cfg(test)]
+mod tests;
+mod waiting;
 
 pub use classes::join_key;
+
+use super::{Context, Operator, merge};
+use crate::batch::{Chunk, Rows, phase};
+use crate::clock::{FOREVER, Progress, Watermark};
+use formulas::Tuples;
+use inlets::{Gate, Passed};
+use lookup::{Entry, Lookups, Passage};
+use rarog_lang::plan::{self, JoinKind};
+use results::Results;
+use shape::Shape;
+use side::Side;
+use std::sync::Arc;
+use waiting::{Place, Waiting};
+
+/// Most inputs of one join.
+pub const MAX_JOIN_INPUTS: usize = 64;
+
+/// The operator.
+pub struct Join {
+    shape: Shape,
+    window: i64,
+    /// Per input: do unmatched records give rows?
+    kept: Vec<bool>,
+    /// Per input: its place among those that one record reaches.
+    order: Vec<u32>,
+    gates: Vec<Gate>,
+    waiting: Waiting,
+    sides: Vec<Side>,
+    lookups: Lookups,
+    results: Results,
+    watermark: Watermark,
+    /// Records that have entered.
+    entered: u64,
+}
+
+impl Join {
+    /// Lays a join out and compiles what it computes.
+    pub fn new(join: &plan::Join, context: &Context) -> Result<Join, String> {
+        let inputs = join.names.len();
+        if inputs > MAX_JOIN_INPUTS {
+            let stream = context.stream();
+            return Err(format!(
+                "stream {stream} joins {inputs} inputs, more than {MAX_JOIN_INPUTS}; join some of them first"
+            ));
+        }
+        let shape = Shape::new(join);
+        let kept = |input: usize| match join.kind {
+            JoinKind::Inner => false,
+            JoinKind::Left => input == 0,
+            JoinKind::Right => input == 1,
+            JoinKind::Full => true,
+        };
+        let kept: Vec<bool> = (0..inputs).map(kept).collect();
+        let mut order = vec![0; inputs];
+        merge::places(context).into_iter().zip(0..).for_each(|(input, place)| order[input] = place);
+        let gate = |input: usize| {
+            Gate::new(input, join.conditions[input].as_ref(), &shape.inlets[input], kept[input], context)
+        };
+        Ok(Join {
+            window: join.window,
+            order,
+            gates: (0..inputs).map(gate).collect(),
+            waiting: Waiting::new(&shape.inlets),
+            sides: shape.inlets.iter().map(Side::new).collect(),
+            lookups: Lookups::new(&shape, join.window, context),
+            results: Results::new(join, &shape, context),
+            watermark: context.watermark(),
+            entered: 0,
+            kept,
+            shape,
+        })
+    }
+
+    /// Takes what came; gives what the watermark has reached, in the order in which it enters.
+    fn arrive(&mut self, chunk: &Chunk, passed: &[Option<Passed>], progress: &Progress) -> Vec<Entry> {
+        let w = progress.last();
+        let all = || passed.iter().enumerate().filter_map(|(input, passed)| Some((input, passed.as_ref()?)));
+        let reached =
+            |(_, passed): (usize, &Passed)| passed.picked.iter().all(|row| passed.rows.time[*row as usize] <= w);
+        let mut places = Vec::new();
+        if self.waiting.len() == 0 && all().all(reached) {
+            for (input, passed) in all() {
+                self.take(input, passed, chunk.seq, &mut places);
+            }
+            // The places of each input are in order already.
+            places.sort();
+        } else {
+            for (input, passed) in all() {
+                let place = |row: u32| self.place(input, passed, chunk.seq, row);
+                let picked: Vec<Place> = passed.picked.iter().map(|row| place(*row)).collect();
+                self.waiting.push(input, &passed.arrivals, &passed.picked, &picked);
+            }
+            let (arrivals, released) = self.waiting.release(w);
+            places = released;
+            let mut next: Vec<u32> = self.sides.iter().map(|side| side.records.len() as u32).collect();
+            for (input, arrivals) in arrivals.iter().enumerate() {
+                let rows: Vec<u32> = (0..arrivals.time.len() as u32).collect();
+                self.sides[input].append(arrivals, &rows, self.kept[input]);
+            }
+            for place in &mut places {
+                let next = &mut next[place.input as usize];
+                place.row = *next;
+                *next += 1;
+            }
+        }
+        let entries = places.iter().zip(self.entered..).map(|(place, number)| entry(place, number, chunk, progress));
+        entries.collect()
+    }
+
+    fn place(&self, input: usize, passed: &Passed, chunk: u64, row: u32) -> Place {
+        let (time, pos) = (passed.rows.time[row as usize], passed.rows.pos[row as usize]);
+        Place { time, chunk, pos, order: self.order[input], row, input: input as u32 }
+    }
+
+    /// Takes records all of which enter at once.
+    fn take(&mut self, input: usize, passed: &Passed, chunk: u64, places: &mut Vec<Place>) {
+        let time = |row: &u32| passed.rows.time[*row as usize];
+        let mut sorted = std::borrow::Cow::Borrowed(&passed.picked);
+        if !passed.picked.is_sorted_by_key(time) {
+            sorted.to_mut().sort_by_key(time);
+        }
+        let first = self.sides[input].records.len() as u32;
+        self.sides[input].append(&passed.arrivals, &sorted, self.kept[input]);
+        let place = |(&row, number): (&u32, u32)| Place { row: number, ..self.place(input, passed, chunk, row) };
+        places.extend(sorted.iter().zip(first..).map(place));
+    }
+
+    /// Combines all entries with those before them.
+    fn enter(&mut self, passage: &Passage) -> Option<Rows> {
+        let mut found = Tuples::new(self.sides.len());
+        for (index, entry) in passage.entries.iter().enumerate() {
+            let input = entry.input as usize;
+            let inlet = &self.shape.inlets[input];
+            if inlet.is_keyed(&self.sides[input].records, entry.row as usize) {
+                self.lookups.look_up(index, &self.sides, passage, &mut found);
+            }
+            self.sides[input].enter(inlet, entry.number);
+        }
+        self.lookups.finish(&self.sides, passage, &mut found);
+        for input in (0..self.sides.len()).filter(|input| self.kept[*input]) {
+            found.rows[input].iter().for_each(|row| self.sides[input].matched[*row as usize] = true);
+        }
+        self.entered += passage.entries.len() as u64;
+        self.results.matched(found, &self.sides, &self.shape, passage)
+    }
+
+    /// Lets go what the watermark has passed. Gives the unmatched records of kept sides.
+    fn leave(&mut self, chunk: &Chunk, progress: &Progress, context: &Context) -> Vec<Rows> {
+        let w = progress.last();
+        let mut parts = Vec::new();
+        for input in 0..self.sides.len() {
+            let side = &mut self.sides[input];
+            let mut left = Vec::new();
+            while let Some(time) = side.records.time.get(side.front) {
+                let end = time.saturating_add(self.window);
+                if end >= w && w != FOREVER {
+                    break;
+                }
+                if self.kept[input] && !side.matched[side.front] {
+                    let index = progress.reaches(end.saturating_add(1)) as u64;
+                    left.push((index << phase::BITS | phase::FIRED, end, side.front as u32));
+                }
+                side.front += 1;
+            }
+            parts.extend(self.results.unmatched(input, &left, &self.sides, &self.shape, (chunk, context)));
+        }
+        parts
+    }
+}
+
+/// A record enters behind the record whose clock has reached its time, and not before it came.
+fn entry(place: &Place, number: u64, chunk: &Chunk, progress: &Progress) -> Entry {
+    let own = (place.chunk == chunk.seq).then_some((place.pos >> phase::BITS) as usize);
+    let index = match own {
+        Some(own) if own >= chunk.clocks.len() || progress.before(own + 1) >= place.time => own,
+        _ => progress.reaches(place.time),
+    };
+    let pos = (index as u64) << phase::BITS | phase::FIRED;
+    Entry { time: place.time, pos, input: place.input, row: place.row, number }
+}
+
+/// Reports late records in order of arrival.
+fn report_late(chunk: &Chunk, passed: &[Option<Passed>], order: &[u32], context: &Context) {
+    let mut late: Vec<(u64, u32, u32, usize)> = Vec::new();
+    for (input, passed) in passed.iter().enumerate() {
+        let Some(passed) = passed else { continue };
+        late.extend(passed.late.iter().map(|&row| (passed.rows.pos[row as usize], order[input], row, input)));
+    }
+    late.sort_unstable();
+    for (_, _, row, input) in late {
+        if let Some(passed) = &passed[input] {
+            context.late(chunk, &passed.rows, row as usize);
+        }
+    }
+}
+
+impl Operator for Join {
+    fn apply(&mut self, chunk: &Arc<Chunk>, ports: Vec<Option<Rows>>, context: &Context) -> Option<Rows> {
+        let watermark = self.watermark.clone();
+        let progress = watermark.over(chunk);
+        let mut passed = Vec::with_capacity(ports.len());
+        for (input, rows) in ports.into_iter().enumerate() {
+            passed.push(rows.and_then(|rows| inlets::pass(&mut self.gates, input, chunk, rows, &progress, context)));
+        }
+        report_late(chunk, &passed, &self.order, context);
+        let entries = self.arrive(chunk, &passed, &progress);
+        let matched = self.enter(&Passage { chunk, entries: &entries, context });
+        let mut parts = self.leave(chunk, &progress, context);
+        parts.splice(0..0, matched);
+        for (side, inlet) in self.sides.iter_mut().zip(&self.shape.inlets) {
+            side.forget(inlet);
+        }
+        self.watermark.pass(chunk);
+        Rows::concat(parts).map(Rows::sorted)
+    }
+
+    fn open(&self) -> u64 {
+        let held: usize = self.sides.iter().map(|side| side.records.len() - side.front).sum();
+        (held + self.waiting.len()) as u64
+    }
+}
