@@ -18,6 +18,7 @@ mod inlets;
 mod lookup;
 mod records;
 mod results;
+mod saved;
 mod shape;
 mod side;
 #[cfg(test)]
@@ -29,6 +30,7 @@ pub use classes::join_key;
 use super::{Context, Operator, merge};
 use crate::batch::{Chunk, Rows, phase};
 use crate::clock::{FOREVER, Progress, Watermark};
+use crate::snapshot::{Restore, Snapshot, SnapshotError};
 use formulas::Tuples;
 use inlets::{Gate, Passed};
 use lookup::{Entry, Lookups, Passage};
@@ -56,7 +58,7 @@ pub struct Join {
     lookups: Lookups,
     results: Results,
     watermark: Watermark,
-    /// Records that have entered.
+    /// Number of the next record that enters; those that a state was taken over with have 0.
     entered: u64,
 }
 
@@ -92,7 +94,7 @@ impl Join {
             lookups: Lookups::new(&shape, join.window, context),
             results: Results::new(join, &shape, context),
             watermark: context.watermark(),
-            entered: 0,
+            entered: 1,
             kept,
             shape,
         })
@@ -222,6 +224,18 @@ fn report_late(chunk: &Chunk, passed: &[Option<Passed>], order: &[u32], context:
 }
 
 impl Operator for Join {
+    fn state_version(&self) -> Option<u32> {
+        Some(1)
+    }
+
+    fn snapshot(&self, into: &mut Snapshot, context: &Context) {
+        self.save(into, context);
+    }
+
+    fn restore(&mut self, from: &Restore<'_>, context: &Context) -> Result<(), SnapshotError> {
+        self.take_over(from, context)
+    }
+
     fn apply(&mut self, chunk: &Arc<Chunk>, ports: Vec<Option<Rows>>, context: &Context) -> Option<Rows> {
         let watermark = self.watermark.clone();
         let progress = watermark.over(chunk);

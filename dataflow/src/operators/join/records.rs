@@ -63,6 +63,13 @@ impl Records {
         }
     }
 
+    /// The records with these numbers, on their own.
+    pub fn pick(&self, rows: &[u32]) -> Records {
+        let mut picked = Records::new(self.cells.len(), self.hashes.len());
+        picked.append(&self.gather(rows), &(0..rows.len() as u32).collect::<Vec<_>>());
+        picked
+    }
+
     /// Forgets the first records.
     pub fn trim(&mut self, count: usize) {
         self.cells.iter_mut().for_each(|cells| cells.trim(count));

@@ -67,6 +67,26 @@ impl Waiting {
         (arrivals, places)
     }
 
+    /// Where all stand, in order.
+    pub fn in_order(&self) -> Vec<Place> {
+        let mut places: Vec<Place> = self.places.iter().map(|Reverse(place)| *place).collect();
+        places.sort_unstable();
+        places
+    }
+
+    /// Records of an input, by their rows.
+    pub fn records(&self, input: usize) -> &Records {
+        &self.records[input]
+    }
+
+    /// Takes records over that stood in these places.
+    pub fn restore(&mut self, (input, order): (usize, u32), records: &Records, places: Vec<Place>) {
+        let rows: Vec<u32> = (0..records.len() as u32).collect();
+        let place = |place: Place| Place { input: input as u32, order, ..place };
+        let places: Vec<Place> = places.into_iter().map(place).collect();
+        self.push(input, &records.gather(&rows), &rows, &places);
+    }
+
     fn gather(&self, places: &[Place]) -> Vec<Arrivals> {
         let mut rows = vec![Vec::new(); self.records.len()];
         places.iter().for_each(|place| rows[place.input as usize].push(place.row));
@@ -75,8 +95,7 @@ impl Waiting {
 
     /// Keeps the rows of what still waits.
     fn compact(&mut self) {
-        let mut places: Vec<Place> = std::mem::take(&mut self.places).into_iter().map(|Reverse(place)| place).collect();
-        places.sort_unstable();
+        let mut places = self.in_order();
         let kept = self.gather(&places);
         for (records, arrivals) in self.records.iter_mut().zip(kept) {
             *records = Records::new(records.cells.len(), records.hashes.len());
