@@ -173,7 +173,7 @@ pub fn build(context: &Context) -> Result<Box<dyn Operator>, String> {
         }
         Op::Alert { .. } => Box::new(alert::Alert),
         Op::Send { .. } | Op::Emit => Box::new(Pass),
-        Op::Join(join) => Box::new(join::Join::new(join, context)?),
+        Op::Join(join) => Box::new(join::Join::new(join, context)),
         Op::Sequence(sequence) => Box::new(sequence::Sequence::new(sequence, context)?),
         Op::Input(_) | Op::Late { .. } => {
             return Err(format!("operator {} of the plan cannot run in this build", context.node));

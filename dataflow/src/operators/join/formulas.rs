@@ -1,7 +1,7 @@
 //! Expressions over the records of several inputs, evaluated for many combinations at once: the columns that they read are
 //! gathered into a batch of their own, over which they are kernels like any others.
 
-use super::shape::{Shape, reads};
+use super::shape::{Shape, Source, read, reads};
 use super::side::Side;
 use crate::batch::{Chunk, EventTypes, Rows, phase};
 use crate::column::Column;
@@ -57,24 +57,24 @@ impl Tuples {
 }
 
 impl Formulas {
-    /// Compiles expressions over [`Expr::Of`].
+    /// Compiles expressions over columns and records of inputs.
     pub fn compile(exprs: &[&Expr], shape: &Shape, context: &Context) -> Formulas {
-        let mut columns: Vec<(usize, u32)> = exprs.iter().flat_map(|expr| reads(expr)).collect();
-        columns.sort_unstable();
-        columns.dedup();
+        let mut columns: Vec<(usize, Source)> = Vec::new();
+        for read in exprs.iter().flat_map(|expr| reads(expr)) {
+            if !columns.contains(&read) {
+                columns.push(read);
+            }
+        }
         let def = |_: &_| ColumnDef { name: "".into(), ty: Type::Any, keep_null: false, hidden: false };
         let layout = Layout { columns: columns.iter().map(def).collect(), open: false };
-        let lower = |expr: &Expr| match expr {
-            Expr::Of(input, column) => {
-                let place = columns.binary_search(&(*input as usize, *column));
-                Some(Expr::Column(place.expect("all that is read was collected") as u32))
-            }
-            _ => None,
+        let lower = |expr: &Expr| {
+            let read = read(expr)?;
+            columns.iter().position(|column| *column == read).map(|place| Expr::Column(place as u32))
         };
         let kernel = |expr: &&Expr| Kernel::compile(&expr.map(&lower), &layout, context.functions.clone());
         let kernels = exprs.iter().map(kernel).collect();
-        let cell = |&(input, column): &(usize, u32)| {
-            (input, shape.inlets[input].cell_of(column).expect("what conditions and items read is kept"))
+        let cell = |(input, source): &(usize, Source)| {
+            (*input, shape.inlets[*input].cell_of(source).expect("what conditions and items read is kept"))
         };
         Formulas { kernels, reads: columns.iter().map(cell).collect() }
     }

@@ -41,9 +41,6 @@ use side::Side;
 use std::sync::Arc;
 use waiting::{Place, Waiting};
 
-/// Most inputs of one join.
-pub const MAX_JOIN_INPUTS: usize = 64;
-
 /// The operator.
 pub struct Join {
     shape: Shape,
@@ -64,14 +61,8 @@ pub struct Join {
 
 impl Join {
     /// Lays a join out and compiles what it computes.
-    pub fn new(join: &plan::Join, context: &Context) -> Result<Join, String> {
+    pub fn new(join: &plan::Join, context: &Context) -> Join {
         let inputs = join.names.len();
-        if inputs > MAX_JOIN_INPUTS {
-            let stream = context.stream();
-            return Err(format!(
-                "stream {stream} joins {inputs} inputs, more than {MAX_JOIN_INPUTS}; join some of them first"
-            ));
-        }
         let shape = Shape::new(join);
         let kept = |input: usize| match join.kind {
             JoinKind::Inner => false,
@@ -85,7 +76,7 @@ impl Join {
         let gate = |input: usize| {
             Gate::new(input, join.conditions[input].as_ref(), &shape.inlets[input], kept[input], context)
         };
-        Ok(Join {
+        Join {
             window: join.window,
             order,
             gates: (0..inputs).map(gate).collect(),
@@ -97,7 +88,7 @@ impl Join {
             entered: 1,
             kept,
             shape,
-        })
+        }
     }
 
     /// Takes what came; gives what the watermark has reached, in the order in which it enters.

@@ -37,7 +37,7 @@ struct Hidden {
 impl Results {
     /// Compiles the items.
     pub fn new(join: &plan::Join, shape: &Shape, context: &Context) -> Results {
-        let whole = |input: usize| shape.inlets[input].sources.iter().position(|source| *source == Source::Whole);
+        let whole = |input: usize| shape.inlets[input].cell_of(&Source::Whole).filter(|_| join.whole);
         Results {
             items: Formulas::compile(&join.items.iter().collect::<Vec<&Expr>>(), shape, context),
             names: join.names.clone(),

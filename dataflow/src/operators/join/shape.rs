@@ -9,7 +9,7 @@
 
 use super::classes::{Class, classes};
 use super::records::Records;
-use rarog_lang::plan::{BinOp, Expr, Join};
+use rarog_lang::plan::{BinOp, Capture, Expr, Join};
 use std::cell::RefCell;
 
 /// Where the values of a cell come from.
@@ -74,8 +74,7 @@ pub fn combined(hashes: impl Iterator<Item = u64>) -> u64 {
 
 impl Inlet {
     fn cell(&mut self, source: Source) -> usize {
-        let known = self.sources.iter().position(|other| *other == source);
-        known.unwrap_or_else(|| {
+        self.cell_of(&source).unwrap_or_else(|| {
             self.sources.push(source);
             self.sources.len() - 1
         })
@@ -85,9 +84,9 @@ impl Inlet {
         self.classes.iter().position(|(known, _)| *known == class).map(|place| (place, self.classes[place].1))
     }
 
-    /// The cell of a column of the layout, if it is kept.
-    pub fn cell_of(&self, column: u32) -> Option<usize> {
-        self.sources.iter().position(|source| *source == Source::Column(column))
+    /// The cell of a source, if it is kept.
+    pub fn cell_of(&self, source: &Source) -> Option<usize> {
+        self.sources.iter().position(|other| other == source)
     }
 
     /// Has a record a value in all classes? One that has null somewhere matches nothing.
@@ -127,8 +126,8 @@ impl Shape {
             }
         }
         let conditions = conditions(join, &within);
-        for (input, column) in join.items.iter().chain(&conditions).flat_map(reads) {
-            inlets[input].cell(Source::Column(column));
+        for (input, source) in join.items.iter().chain(&conditions).flat_map(reads) {
+            inlets[input].cell(source);
         }
         let routes = (0..inlets.len()).map(|input| route(input, &classes, &mut inlets, &conditions)).collect();
         Shape { inlets, routes }
@@ -142,13 +141,20 @@ fn source(value: &Expr) -> Source {
     }
 }
 
-/// The columns of inputs that an expression reads.
-pub fn reads(expr: &Expr) -> Vec<(usize, u32)> {
+/// What an expression reads of the record of an input, if it is no operator.
+pub fn read(expr: &Expr) -> Option<(usize, Source)> {
+    match expr {
+        Expr::Of(input, column) => Some((*input as usize, Source::Column(*column))),
+        Expr::Captured(input, Capture::Record) => Some((*input as usize, Source::Whole)),
+        _ => None,
+    }
+}
+
+/// What an expression reads of the records of inputs.
+pub fn reads(expr: &Expr) -> Vec<(usize, Source)> {
     let all = RefCell::new(Vec::new());
     expr.map(&|expr| {
-        if let Expr::Of(input, column) = expr {
-            all.borrow_mut().push((*input as usize, *column));
-        }
+        all.borrow_mut().extend(read(expr));
         None
     });
     all.into_inner()
