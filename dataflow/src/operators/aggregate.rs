@@ -6,8 +6,13 @@ use crate::rt::DeadRecord;
 use std::sync::atomic::Ordering;
 
 impl Context {
-    /// Reports a late record: counted, and a dead letter.
+    /// Reports a late record of the first input: counted, and a dead letter.
     pub fn late(&self, chunk: &Chunk, rows: &Rows, row: usize) {
+        self.late_at(0, chunk, rows, row);
+    }
+
+    /// Reports a late record of input `port`.
+    pub fn late_at(&self, port: usize, chunk: &Chunk, rows: &Rows, row: usize) {
         self.shared.counters.late.fetch_add(1, Ordering::Relaxed);
         self.shared.host.dead(DeadRecord {
             reason: "late",
@@ -16,7 +21,7 @@ impl Context {
             position: None,
             stream: Some(self.stream()),
             detail: "every window that it belongs to is closed; .watermark(out_of_order: d) waits longer".into(),
-            raw: crate::encode::record_json(rows, self.input_layout(0), row),
+            raw: crate::encode::record_json(rows, self.input_layout(port), row),
         });
     }
 

@@ -11,7 +11,7 @@ use random::{Lines, lines};
 use run::{Part, run};
 
 /// Programs, at least one for each operator that has state, with and without keys and aggregates.
-const PROGRAMS: [(&str, &str); 14] = [
+const PROGRAMS: [(&str, &str); 16] = [
     ("limit", "stream S = A .limit(7) .emit(v: v)"),
     (
         "running",
@@ -58,6 +58,14 @@ const PROGRAMS: [(&str, &str); 14] = [
     (
         "merged",
         "stream M = merge(A, B)\nstream S = M .watermark(out_of_order: 1s) .partition_by(s) .window(8s) .aggregate(n: count(), t: sum(v)) .emit(s: s, n: n, t: t)",
+    ),
+    (
+        "joined",
+        "stream S = full_join(A, B as b) .watermark(out_of_order: 3s) .on(A.k == b.k and A.v < b.v) .window(5s) .emit(k: A.k, v: A.v, bv: b.v, s: b.s)",
+    ),
+    (
+        "joined with all",
+        "stream S = join(A, A as x, B as b) .watermark(out_of_order: 1s) .on(A.v < x.v and x.s == b.s) .window(3s) .emit(k: A.k, v: x.v, s: b.s)",
     ),
 ];
 
@@ -112,6 +120,8 @@ cut! {
     count_records: "count records",
     behind_each_other: "behind each other",
     merged: "merged",
+    joined: "joined",
+    joined_with_all: "joined with all",
 }
 
 #[test]

@@ -209,7 +209,7 @@ fn report_late(chunk: &Chunk, passed: &[Option<Passed>], order: &[u32], context:
     late.sort_unstable();
     for (_, _, row, input) in late {
         if let Some(passed) = &passed[input] {
-            context.late(chunk, &passed.rows, row as usize);
+            context.late_at(input, chunk, &passed.rows, row as usize);
         }
     }
 }

@@ -15,7 +15,6 @@ impl<'a> Streams<'_, 'a> {
 
     fn unsupported(&mut self, ast: &AstStream) -> Option<(&'static str, Span)> {
         match &ast.source {
-            Source::Join(_, word, _) => Some(("join", *word)),
             Source::Late(word, name) => {
                 if !self.expressions.declared().is_stream(&name.name) {
                     let known = self.expressions.declared().names_of_streams();
