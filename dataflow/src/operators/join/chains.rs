@@ -84,10 +84,10 @@ mod tests {
         assert_eq!(chains.walk(1).count(), 0);
         chains.reset(8);
         for row in 0..200u64 {
-            chains.push((row % 3 != 0).then_some((row % 5) << 32 | row % 2));
+            chains.push((row % 3 != 0).then_some(((row % 5) << 32) | (row % 2)));
         }
         assert!(chains.is_crowded());
-        let found: Vec<u32> = chains.walk(4 << 32 | 1).collect();
+        let found: Vec<u32> = chains.walk((4 << 32) | 1).collect();
         let expected: Vec<u32> = (0..200).rev().filter(|row| row % 3 != 0 && row % 5 == 4 && row % 2 == 1).collect();
         assert_eq!(found, expected);
     }

@@ -29,7 +29,7 @@ pub struct Gate {
 
 enum Cell {
     Column(usize),
-    Value(Kernel),
+    Value(Box<Kernel>),
     Whole,
 }
 
@@ -55,7 +55,7 @@ impl Gate {
         let nodes = &context.node().inputs;
         let cell = |source: &Source| match source {
             Source::Column(column) => Cell::Column(*column as usize),
-            Source::Value(value) => Cell::Value(compile(value, input, context)),
+            Source::Value(value) => Cell::Value(Box::new(compile(value, input, context))),
             Source::Whole => Cell::Whole,
         };
         Gate {
