@@ -65,9 +65,18 @@ pub struct RunArgs {
     /// Who the run is towards brokers [default: the program's file name without extension]
     #[arg(long, value_name = "N", conflicts_with = "input")]
     pub name: Option<String>,
-    /// Remove what brokers hold for this name and begin anew
-    #[arg(long, conflicts_with = "input")]
+    /// Remove what brokers hold for this name, and its checkpoints, and begin anew
+    #[arg(long)]
     pub forget: bool,
+    /// Store checkpoints here, and go on from the last one
+    #[arg(long, value_name = "DIR")]
+    pub checkpoint_dir: Option<PathBuf>,
+    /// Time from one checkpoint to the next [default: 1s live, 10s with --input]
+    #[arg(long, value_name = "D", value_parser = duration, requires = "checkpoint_dir")]
+    pub checkpoint_interval: Option<Duration>,
+    /// A checkpoint behind every chunk, and end hard behind the first
+    #[arg(long, hide = true, requires = "checkpoint_dir")]
+    pub checkpoint_cut: bool,
     /// Give up with exit code 3 if a connector cannot be reached in this time [default: try for ever]
     #[arg(long, value_name = "D", value_parser = duration, conflicts_with = "input")]
     pub connect_timeout: Option<Duration>,
@@ -107,6 +116,9 @@ impl From<SimulateArgs> for RunArgs {
             connectors: Connectors::default(),
             name: None,
             forget: false,
+            checkpoint_dir: None,
+            checkpoint_interval: None,
+            checkpoint_cut: false,
             connect_timeout: None,
             batch_rows: None,
         }

@@ -1,11 +1,12 @@
 //! Dead letters: into their file, one JSON object per line, or counted with samples for people.
 
+use super::checkpoint::{Output, cut_back, position};
 use super::talk::Talk;
 use crate::files;
 use rarog_dataflow::rt::DeadRecord;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -28,19 +29,40 @@ struct Open {
 impl DeadFile {
     /// Creates the file.
     pub fn create(path: Option<&Path>) -> Result<DeadFile, String> {
+        DeadFile::open(path, File::options().write(true).create(true).truncate(true))
+    }
+
+    /// Goes on with the file.
+    pub fn append(path: Option<&Path>) -> Result<DeadFile, String> {
+        DeadFile::open(path, File::options().append(true).create(true))
+    }
+
+    fn open(path: Option<&Path>, options: &OpenOptions) -> Result<DeadFile, String> {
         let Some(path) = path else { return Ok(DeadFile(None)) };
-        let file = File::create(path).map_err(|error| files::cannot_write(path, &error))?;
+        let file = options.open(path).map_err(|error| files::cannot_write(path, &error))?;
         let open = Open { path: path.into(), out: BufWriter::new(file), failure: None };
         Ok(DeadFile(Some(Arc::new(Mutex::new(open)))))
     }
 
-    fn open(&self) -> Option<MutexGuard<'_, Open>> {
+    fn lock(&self) -> Option<MutexGuard<'_, Open>> {
         self.0.as_ref().map(|open| open.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Brings everything to the disk; how long the file then is.
+    pub fn position(&self) -> Option<Output> {
+        let open = self.lock()?;
+        open.out.get_ref().sync_data().ok()?;
+        position(open.out.get_ref(), &open.path.to_string_lossy())
+    }
+
+    /// Cuts off what was written behind a checkpoint. What is to be said, if that does not do.
+    pub fn cut_back(&self, to: &Output) -> Result<(), String> {
+        self.lock().map_or(Ok(()), |open| cut_back(open.out.get_ref(), "the file of dead letters", to))
     }
 
     /// Puts everything on disk as far as the operating system; the first error there was.
     pub fn flush(&self) -> Result<(), String> {
-        let Some(mut open) = self.open() else { return Ok(()) };
+        let Some(mut open) = self.lock() else { return Ok(()) };
         let flushed = open.out.flush();
         open.check(flushed);
         open.failure.clone().map_or(Ok(()), Err)
@@ -85,7 +107,7 @@ impl DeadLetters {
         *count += 1;
         let count = *count;
         drop(counts);
-        if let Some(mut open) = self.file.open() {
+        if let Some(mut open) = self.file.lock() {
             let line = line(record, place);
             let written = writeln!(open.out, "{line}");
             open.check(written);

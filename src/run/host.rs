@@ -1,5 +1,6 @@
 //! What a pipeline of a run has around it: results, dead letters, lines of `.print` and `.log`, the summary.
 
+use super::checkpoint::{Checkpoints, StandardOutput};
 use super::dead::{DeadFile, DeadLetters, Place};
 use super::results::Results;
 use super::stop::Stop;
@@ -7,6 +8,7 @@ use super::talk::{Talk, short};
 use crate::args::Output;
 use rarog_dataflow::rt::{Completed, Counters, DeadRecord, Host};
 use rarog_lang::plan::Plan;
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -46,24 +48,54 @@ pub struct RunHost {
     origin: Place,
     results: Mutex<Results>,
     dead: DeadLetters,
+    checkpoints: Option<Checkpointing>,
+}
+
+/// What the host of a run with checkpoints needs for them.
+pub struct Checkpointing {
+    /// Where they go.
+    pub checkpoints: Arc<Checkpoints>,
+    /// Standard output, unless several pipelines share it.
+    pub output: Option<Arc<StandardOutput>>,
+    /// Dead letters of chunks that are not through: they are written with the chunk's outputs, so that the file's length
+    /// behind a chunk is known.
+    pub dead: Mutex<BTreeMap<u64, Vec<DeadRecord>>>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl RunHost {
     /// `origin`: where all its records come from, if that is one place.
-    pub fn new(plan: Arc<Plan>, label: Option<String>, origin: Option<String>, around: Surroundings) -> RunHost {
+    pub fn new(
+        plan: Arc<Plan>,
+        label: Option<String>,
+        origin: Option<String>,
+        around: Surroundings,
+        checkpoints: Option<Checkpointing>,
+    ) -> RunHost {
         let results = Mutex::new(Results::new(&plan, around.output, around.stop.clone()));
         let dead = DeadLetters::new(around.dead.clone(), around.talk.clone());
         let origin = Place { connector: origin.map(Arc::from), topic: None };
-        RunHost { plan, label, around, origin, results, dead }
+        RunHost { plan, label, around, origin, results, dead, checkpoints }
     }
 
     fn results(&self) -> MutexGuard<'_, Results> {
-        self.results.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.results)
     }
 
     /// Takes a dead letter from a place that is known.
     pub fn dead_at(&self, record: &DeadRecord, place: &Place) {
         self.dead.take(record, place);
+    }
+
+    /// Takes the dead letters of the chunks up to this one.
+    fn bury(&self, chunk: u64) {
+        let Some(of) = &self.checkpoints else { return };
+        let later = lock(&of.dead).split_off(&(chunk + 1));
+        let records = std::mem::replace(&mut *lock(&of.dead), later);
+        records.values().flatten().for_each(|record| self.dead.take(record, &self.origin));
     }
 
     /// Why results could not be written.
@@ -109,23 +141,39 @@ impl RunHost {
                 alerts => line(format!("{}: {alerts} alerts, none posted", stream.name)),
             }
         }
+        let kept = self.checkpoints.as_ref().is_some_and(|of| of.checkpoints.has_stored());
+        let fate = if kept { "kept in the checkpoint" } else { "discarded" };
         match count(&counters.discarded) {
             _ if !self.around.stop.is_requested() => {}
             0 => {}
-            1 => line("1 open window discarded".into()),
-            open => line(format!("{open} open windows discarded")),
+            1 => line(format!("1 open window {fate}")),
+            open => line(format!("{open} open windows {fate}")),
         }
         text
     }
 }
 
 impl Host for RunHost {
-    fn completed(&self, completed: Completed) {
+    fn completed(&self, mut completed: Completed) {
+        let states = completed.states.take();
+        self.bury(completed.chunk.seq);
         self.results().take(&completed);
+        if let (Some(states), Some(Checkpointing { checkpoints, output, .. })) = (states, &self.checkpoints) {
+            // What could not be written is not to be taken for written.
+            let written = self.failure().is_none() && !self.around.stop.reader_is_gone();
+            if written && self.around.dead.flush().is_ok() {
+                let of_output = |output: &Arc<StandardOutput>| [output.position(), self.around.dead.position()];
+                let outputs = output.iter().flat_map(of_output).flatten().collect();
+                checkpoints.store(completed.chunk.seq, states, outputs);
+            }
+        }
     }
 
     fn dead(&self, record: DeadRecord) {
-        self.dead.take(&record, &self.origin);
+        match &self.checkpoints {
+            Some(of) => lock(&of.dead).entry(record.chunk).or_default().push(record),
+            None => self.dead.take(&record, &self.origin),
+        }
     }
 
     fn print(&self, line: String) {

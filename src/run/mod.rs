@@ -1,5 +1,6 @@
 //! `rarog run`: programs on a file, on standard input, or live on their connectors.
 
+mod checkpoint;
 mod dead;
 mod engine;
 pub mod host;

@@ -2,10 +2,11 @@
 //!
 //! Each program reads the file for itself, side by side with the others. The end of the file ends event time.
 
+use super::checkpoint::{Checkpoints, Input, Resumed, Settings, StandardOutput};
 use super::dead::DeadFile;
 use super::engine::{Ends, LocalEngine, Opened};
-use super::host::{RunHost, Surroundings};
-use super::replay::{Replay, is_stdin};
+use super::host::{Checkpointing, RunHost, Surroundings};
+use super::replay::{From, Replay, is_stdin};
 use super::stop::Stop;
 use super::stoppable::Stoppable;
 use super::talk::{Following, Progress, Talk};
@@ -14,18 +15,26 @@ use crate::args::{InputFormat, Output, RunArgs};
 use rarog_control::engine::{Engine, Epoch, PipelineId, Placement};
 use rarog_dataflow::operators::Clockwork;
 use rarog_dataflow::rt::{Counters, Job, Start};
+use rarog_lang::plan::Plan;
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 /// One program of the run.
 struct Run {
     host: Arc<RunHost>,
     counters: Arc<Counters>,
     replay: Arc<Replay>,
+    start: Start,
 }
+
+/// A name and what it does.
+type Placed = (PipelineId, Arc<Plan>);
+
+/// Time between checkpoints, unless the run says otherwise.
+const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Both ends of the programs, opened before the first of them is installed.
 struct FileEnds {
@@ -36,33 +45,49 @@ struct FileEnds {
 impl Ends for FileEnds {
     fn open(&self, placement: &Placement) -> Result<Opened, String> {
         let run = self.runs.get(&placement.pipeline).ok_or_else(|| format!("{} was not opened", placement.pipeline))?;
+        let of_replay = run.replay.clone();
+        let last = Box::new(move || of_replay.last());
         let job = Job {
             plan: placement.plan.clone(),
             host: run.host.clone(),
             counters: run.counters.clone(),
-            intake: Arc::new(Stoppable::new(run.replay.clone(), self.stop.clone())),
+            intake: Arc::new(Stoppable::new(run.replay.clone(), self.stop.clone(), last)),
             clockwork: Clockwork { sources: 1, replay: true },
-            start: Start::default(),
+            start: run.start.clone(),
         };
         Ok(Opened { job, stop: self.stop.clone() })
     }
 }
 
+/// A program with its checkpoints, if the run has some.
+struct Begun {
+    pipeline: Pipeline,
+    checkpoints: Option<Arc<Checkpoints>>,
+    resumed: Option<Resumed>,
+}
+
 /// Runs the programs to the end of the input.
 pub fn run(args: &RunArgs, input: &Path, pipelines: Vec<Pipeline>) -> Result<(), Failure> {
     let output = args.output.unwrap_or(Output::Jsonl);
-    let around = Surroundings {
-        output,
-        dead: DeadFile::create(args.dead_letters.as_deref()).map_err(Failure::usage)?,
-        talk: Talk::with_bar(output != Output::None),
-        stop: Arc::default(),
-    };
-    let runs = open(args, input, &pipelines, &around)?;
+    let talk = Talk::with_bar(output != Output::None);
+    if args.forget && args.checkpoint_dir.is_none() {
+        return Err(Failure::usage(
+            "--forget with --input is for checkpoints; say where they are with --checkpoint-dir",
+        ));
+    }
+    let standard = Arc::new(StandardOutput::open());
+    let begun = begin(args, input, pipelines, &standard, &talk)?;
+    let around = Surroundings { output, dead: open_dead(args, &begun, &talk)?, talk, stop: Arc::default() };
+    let checkpoints: Vec<Arc<Checkpoints>> = begun.iter().filter_map(|begun| begun.checkpoints.clone()).collect();
+    let pipelines: Vec<Placed> =
+        begun.iter().map(|begun| (PipelineId::new(&begun.pipeline.name), begun.pipeline.plan.clone())).collect();
+    let runs = open(args, input, begun, &around, &standard)?;
     let signals = around.stop.by_signals(&around.talk);
     signals.map_err(|error| Failure::failed(format!("cannot listen to signals: {error}")))?;
     let began = Instant::now();
     let following = follow(&around.talk, runs.values().cloned().collect());
     let ended = install_and_wait(args.workers, pipelines, FileEnds { stop: around.stop.clone(), runs: runs.clone() });
+    let stored = checkpoints.iter().try_for_each(|checkpoints| checkpoints.finish()).map_err(Failure::failed);
     drop(following);
     let elapsed = began.elapsed();
     let written = around.dead.flush().map_err(Failure::usage);
@@ -71,35 +96,99 @@ pub fn run(args: &RunArgs, input: &Path, pipelines: Vec<Pipeline>) -> Result<(),
             return Err(Failure::usage(failure));
         }
     }
-    ended.and(written)?;
+    ended.and(written).and(stored)?;
     if !around.stop.reader_is_gone() {
         runs.values().for_each(|run| run.host.summary(&run.counters, elapsed));
     }
     Ok(())
 }
 
+/// Opens the checkpoints of all programs, before anything is written, and leaves out those that have come to their end.
+fn begin(
+    args: &RunArgs,
+    input: &Path,
+    pipelines: Vec<Pipeline>,
+    standard: &Arc<StandardOutput>,
+    talk: &Talk,
+) -> Result<Vec<Begun>, Failure> {
+    let Some(settings) = Settings::of(args, CHECKPOINT_INTERVAL) else {
+        let begun = |pipeline| Begun { pipeline, checkpoints: None, resumed: None };
+        return Ok(pipelines.into_iter().map(begun).collect());
+    };
+    if is_stdin(input) {
+        let message = "standard input cannot be read again, so there is nothing to go on from; give a file, or no --checkpoint-dir";
+        return Err(Failure::usage(message));
+    }
+    let alone = pipelines.len() == 1;
+    let mut all = Vec::new();
+    for pipeline in pipelines {
+        let opened = Checkpoints::open(&settings, &pipeline.name, &pipeline.plan, standard.clone(), talk);
+        let (checkpoints, resumed) = opened.map_err(Failure::usage)?;
+        if let Some(resumed) = &resumed {
+            let Input::File(at) = &resumed.input;
+            at.check(input).map_err(Failure::usage)?;
+            if at.ended {
+                talk.say(&format!("{}: the input was read to its end before; --forget begins anew", pipeline.name));
+                continue;
+            }
+            if let Some(Err(note)) = resumed.output("").filter(|_| alone).map(|to| standard.cut_back(to)) {
+                talk.say(&format!("{}: {note}", pipeline.name));
+            }
+        }
+        all.push(Begun { pipeline, checkpoints: Some(checkpoints), resumed });
+    }
+    Ok(all)
+}
+
+/// The file of dead letters, cut back to the checkpoint if one program alone writes to it.
+fn open_dead(args: &RunArgs, begun: &[Begun], talk: &Talk) -> Result<DeadFile, Failure> {
+    let path = args.dead_letters.as_deref();
+    let resumed: Vec<&Resumed> = begun.iter().filter_map(|begun| begun.resumed.as_ref()).collect();
+    // Nothing is left to do, or there is something to go on with: what is in the file stays.
+    if resumed.is_empty() && !begun.is_empty() {
+        return DeadFile::create(path).map_err(Failure::usage);
+    }
+    let dead = DeadFile::append(path).map_err(Failure::usage)?;
+    if let (Some(path), [resumed], 1) = (path, &resumed[..], begun.len())
+        && let Some(Err(note)) = resumed.output(&path.to_string_lossy()).map(|to| dead.cut_back(to))
+    {
+        talk.say(&note);
+    }
+    Ok(dead)
+}
+
 fn open(
     args: &RunArgs,
     input: &Path,
-    pipelines: &[Pipeline],
+    begun: Vec<Begun>,
     around: &Surroundings,
+    standard: &Arc<StandardOutput>,
 ) -> Result<BTreeMap<PipelineId, Arc<Run>>, Failure> {
-    let several = pipelines.len() > 1;
+    let several = args.programs.len() + usize::from(args.file.is_some()) > 1;
     if several && is_stdin(input) {
         return Err(Failure::usage("several programs cannot share standard input; put the events into a file"));
     }
-    let open = |pipeline: &Pipeline| {
-        let replay = Replay::open(input, format(args, input), pipeline.plan.clone(), args.batch_rows);
+    let open = |begun: Begun| {
+        let Begun { pipeline, checkpoints, resumed } = begun;
+        let (start, position) = match resumed {
+            Some(Resumed { start, input: Input::File(position), .. }) => (start, position),
+            None => Default::default(),
+        };
+        let from = From { chunk: start.chunk, position, checkpoints: checkpoints.clone() };
+        let replay = Replay::open(input, format(args, input), pipeline.plan.clone(), args.batch_rows, from);
         let label = several.then(|| pipeline.name.clone());
         let origin = Some(input.display().to_string());
+        let output = (!several).then(|| standard.clone());
+        let checkpoints = checkpoints.map(|checkpoints| Checkpointing { checkpoints, output, dead: Mutex::default() });
         let run = Run {
-            host: Arc::new(RunHost::new(pipeline.plan.clone(), label, origin, around.clone())),
+            host: Arc::new(RunHost::new(pipeline.plan.clone(), label, origin, around.clone(), checkpoints)),
             counters: Arc::new(Counters::new(&pipeline.plan)),
             replay: Arc::new(replay.map_err(Failure::usage)?),
+            start,
         };
         Ok((PipelineId::new(&pipeline.name), Arc::new(run)))
     };
-    pipelines.iter().map(open).collect()
+    begun.into_iter().map(open).collect()
 }
 
 fn format(args: &RunArgs, input: &Path) -> InputFormat {
@@ -108,11 +197,11 @@ fn format(args: &RunArgs, input: &Path) -> InputFormat {
 }
 
 /// All start before the first is waited for.
-fn install_and_wait(workers: u16, pipelines: Vec<Pipeline>, ends: FileEnds) -> Result<(), Failure> {
+fn install_and_wait(workers: u16, pipelines: Vec<Placed>, ends: FileEnds) -> Result<(), Failure> {
     let engine = LocalEngine::new(ends);
-    let ids: Vec<PipelineId> = pipelines.iter().map(|pipeline| PipelineId::new(&pipeline.name)).collect();
-    for (pipeline, id) in pipelines.into_iter().zip(&ids) {
-        let placement = Placement { pipeline: id.clone(), epoch: Epoch(0), plan: pipeline.plan, workers };
+    let ids: Vec<PipelineId> = pipelines.iter().map(|(id, _)| id.clone()).collect();
+    for (id, plan) in pipelines {
+        let placement = Placement { pipeline: id.clone(), epoch: Epoch(0), plan, workers };
         engine.install(placement).map_err(|refused| Failure::failed(format!("{id}: {refused}")))?;
     }
     let wait = |id| engine.wait(id).map_err(|error| Failure::failed(format!("{id}: {error}")));

@@ -10,18 +10,25 @@ use std::sync::Arc;
 pub struct Stoppable {
     intake: Arc<dyn Intake>,
     stop: Arc<Stop>,
+    last: Last,
 }
 
+/// What is pulled when the run is asked to stop: at most one chunk more.
+pub type Last = Box<dyn Fn() -> Option<Pulled> + Send + Sync>;
+
 impl Stoppable {
-    /// The intake, until it is asked to stop.
-    pub fn new(intake: Arc<dyn Intake>, stop: Arc<Stop>) -> Stoppable {
-        Stoppable { intake, stop }
+    /// The intake, until it is asked to stop, and what it gives last.
+    pub fn new(intake: Arc<dyn Intake>, stop: Arc<Stop>, last: Last) -> Stoppable {
+        Stoppable { intake, stop, last }
     }
 }
 
 impl Intake for Stoppable {
     fn pull(&self) -> Pulled {
-        if self.stop.is_requested() { Pulled::End } else { self.intake.pull() }
+        match self.stop.is_requested() {
+            true => (self.last)().unwrap_or(Pulled::End),
+            false => self.intake.pull(),
+        }
     }
 
     fn on_data(&self, wake: Box<dyn Fn() + Send + Sync>) {

@@ -78,7 +78,26 @@ impl Case {
 
     /// Runs it with more arguments and compares outputs and dead letters.
     pub fn run_and_compare(&self, more: &[String]) -> Result<(), String> {
-        let (finished, dead) = self.run(more)?;
+        self.compare_by(|args| {
+            let args: Vec<String> = args.iter().chain(more).cloned().collect();
+            process::rarog(&self.folder, &args, Vec::new())
+        })
+    }
+
+    /// Where its files are.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Lines of its input.
+    pub fn records(&self) -> Result<usize, String> {
+        let Kind::Run { input } = &self.kind else { return Err("it has no input".into()) };
+        Ok(self.read(input)?.lines().count())
+    }
+
+    /// Lets it be run by something that is given the arguments, and compares outputs and dead letters.
+    pub fn compare_by(&self, by: impl FnOnce(&[String]) -> Result<Finished, String>) -> Result<(), String> {
+        let (finished, dead) = self.run(by)?;
         expect_code(&finished, 0)?;
         let with_talk = |message: String| format!("{message}\n{}", talk(&finished));
         let got = Outputs::parse(&finished.stdout).map_err(with_talk)?;
@@ -91,13 +110,12 @@ impl Case {
         if got == wanted { Ok(()) } else { Err(format!("dead letters: expected {wanted:?}, got {got:?}\n{dead}")) }
     }
 
-    fn run(&self, more: &[String]) -> Result<(Finished, String), String> {
+    fn run(&self, by: impl FnOnce(&[String]) -> Result<Finished, String>) -> Result<(Finished, String), String> {
         let Kind::Run { input } = &self.kind else { return Err("it has no input".into()) };
         let dead = Scratch::new(&self.name);
         let path = dead.0.to_string_lossy();
         let args = ["run", "program.vpl", "--input", input, "--output", "jsonl", "--dead-letters", &path];
-        let args: Vec<String> = args.into_iter().map(String::from).chain(more.iter().cloned()).collect();
-        let finished = process::rarog(&self.folder, &args, Vec::new())?;
+        let finished = by(&args.map(String::from))?;
         let dead = fs::read_to_string(&dead.0).unwrap_or_default();
         Ok((finished, dead))
     }
@@ -118,7 +136,7 @@ impl Case {
         if !blessing() {
             return Err(message);
         }
-        let (finished, dead) = self.run(&[])?;
+        let (finished, dead) = self.run(|args| process::rarog(&self.folder, args, Vec::new()))?;
         expect_code(&finished, 0)?;
         Outputs::parse(&finished.stdout)?;
         self.write("expected.jsonl", &finished.stdout)?;

@@ -3,6 +3,7 @@
 //! ```text
 //! golden/NAME    the case as its README says: outputs, dead letters, errors, exit code
 //! sizes/NAME     the same answers with batches of 1, 7 and 4096 rows on 1, 2 and 4 workers
+//! cuts/NAME      the same answers when the run is ended hard behind every k-th record and gone on with by a new process
 //! waiting/NAME   a case of tests/waiting.txt ends in E0900; one that starts to run fails here
 //! compare/…      the comparison itself tells apart what it has to
 //! ```
@@ -12,6 +13,7 @@
 mod case;
 mod compare;
 mod compare_tests;
+mod cuts;
 mod json;
 #[path = "../support/process.rs"]
 mod process;
@@ -44,6 +46,8 @@ fn main() -> ExitCode {
         if matches!(case.kind, Kind::Run { .. }) {
             let sized = case.clone();
             trials.push(Trial::new(format!("sizes/{}", case.name), move || every_size(&sized)));
+            let cut = case.clone();
+            trials.push(Trial::new(format!("cuts/{}", case.name), move || cuts::check(&cut)));
         }
         trials.push(Trial::new(format!("golden/{}", case.name), move || case.check()));
     }

@@ -40,13 +40,18 @@ pub struct Relay {
 
 impl Default for Relay {
     fn default() -> Relay {
-        let last = Slot::default();
-        last.put(0);
-        Relay { last: Arc::new(last) }
+        Relay::starting_at(0)
     }
 }
 
 impl Relay {
+    /// Before the first chunk, the last record had this time, ns.
+    pub fn starting_at(time: i64) -> Relay {
+        let last = Slot::default();
+        last.put(time);
+        Relay { last: Arc::new(last) }
+    }
+
     /// The baton of the next chunk; in the order in which chunks are cut.
     pub fn baton(&mut self) -> Baton {
         let after = Arc::new(Slot::default());
@@ -66,6 +71,11 @@ impl Baton {
     /// Time of the last record before this chunk, ns; waits until it is known.
     pub(super) fn time_before(&self) -> i64 {
         self.before.wait()
+    }
+
+    /// Time of the last record up to the end of this chunk, ns, which has been decoded; waits until it is known.
+    pub fn time_behind(&self) -> i64 {
+        self.after.wait()
     }
 
     /// Time of the last record of this chunk, ns.

@@ -100,7 +100,7 @@ impl Ends for TestEnds {
         let job = Job {
             host: Arc::new(Counting(Mutex::new(send))),
             counters: Arc::new(Counters::new(&plan)),
-            intake: Arc::new(Stoppable::new(feed, stop.clone())),
+            intake: Arc::new(Stoppable::new(feed, stop.clone(), Box::new(|| None))),
             clockwork: Clockwork { sources: 1, replay: true },
             start: rt::Start::default(),
             plan,

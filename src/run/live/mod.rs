@@ -45,6 +45,9 @@ const GRACE: Duration = Duration::from_secs(6);
 
 /// Runs the programs until they are stopped.
 pub fn run(args: &RunArgs, pipelines: Vec<Pipeline>) -> Result<(), Failure> {
+    if args.checkpoint_dir.is_some() {
+        return Err(Failure::usage("live runs have no checkpoints yet; --checkpoint-dir goes with --input"));
+    }
     let sends = |pipeline: &Pipeline| pipeline.plan.nodes.iter().any(|node| matches!(node.op, Op::Send { .. }));
     let default = if pipelines.iter().any(sends) { Output::None } else { Output::Jsonl };
     let around = Surroundings {

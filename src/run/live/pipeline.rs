@@ -105,7 +105,8 @@ impl LivePipeline {
             announce: terms.several.then(|| around.talk.clone()),
             label: label.clone(),
         });
-        let printer = Arc::new(RunHost::new(plan.clone(), terms.several.then(|| name.into()), None, around.clone()));
+        let printer =
+            Arc::new(RunHost::new(plan.clone(), terms.several.then(|| name.into()), None, around.clone(), None));
         let reports = reports(&progress, &printer, &wakers, (around.dead.clone(), trouble.clone()));
         let watch = Watch { label: label.clone(), talk: around.talk.clone(), trouble: trouble.clone() };
         let outlets = outlets.into_iter().map(|mut outlet| {

@@ -49,6 +49,11 @@ impl Blocks {
         }
     }
 
+    /// The same, for an input that is read from a place on.
+    pub fn starting_at(self, offset: u64) -> Blocks {
+        Blocks { cut: offset, ..self }
+    }
+
     /// Where to read into.
     pub fn room(&mut self) -> &mut [u8] {
         if self.start > 0 && self.start * 2 >= self.filled {

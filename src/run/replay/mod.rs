@@ -14,6 +14,7 @@ mod pipe;
 
 use crate::args::InputFormat;
 use crate::files;
+use crate::run::checkpoint::{Checkpoints, FilePosition, Input};
 use blocks::Blocks;
 use pipe::{Given, Pipe};
 use rarog_dataflow::batch::Chunk;
@@ -21,7 +22,7 @@ use rarog_dataflow::decode::{Baton, Decoder, Relay, batch_offset_behind};
 use rarog_dataflow::rt::{Decoded, Intake, Pulled};
 use rarog_lang::plan::Plan;
 use std::fs::File;
-use std::io::{ErrorKind, Read};
+use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::os::fd::AsFd;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -39,6 +40,7 @@ struct Inner {
     /// Size of the input, if it has one.
     total: Option<u64>,
     read: AtomicU64,
+    checkpoints: Option<Arc<Checkpoints>>,
     state: Mutex<State>,
     /// Buffers of chunks that have been decoded.
     spare: Mutex<Vec<Vec<u8>>>,
@@ -54,6 +56,17 @@ struct State {
     relay: Relay,
     /// `.evt`: offset of the last BATCH so far, ns.
     batch: i64,
+}
+
+/// Where a replay begins.
+#[derive(Default)]
+pub struct From {
+    /// Number of its first chunk.
+    pub chunk: u64,
+    /// Where that begins.
+    pub position: FilePosition,
+    /// Asked for barriers, and told where they stand.
+    pub checkpoints: Option<Arc<Checkpoints>>,
 }
 
 enum Source {
@@ -94,17 +107,39 @@ impl Replay {
         format: InputFormat,
         plan: Arc<Plan>,
         batch_rows: Option<usize>,
+        from: From,
     ) -> Result<Replay, String> {
-        let (source, total) = open(input)?;
-        let state =
-            State { source, blocks: Blocks::new(batch_rows), seq: 0, ended: false, relay: Relay::default(), batch: 0 };
+        let From { chunk, position, checkpoints } = from;
+        let (mut source, total) = open(input)?;
+        match &mut source {
+            Source::File(file) if position.offset > 0 => {
+                let sought = file.seek(SeekFrom::Start(position.offset));
+                sought.map_err(|error| files::cannot_read(input, &error))?;
+            }
+            Source::Pipe(_) if checkpoints.is_some() => {
+                return Err(format!(
+                    "{} cannot be read again, so checkpoints are of no use; give a file",
+                    input.display()
+                ));
+            }
+            Source::File(_) | Source::Pipe(_) => {}
+        }
+        let state = State {
+            source,
+            blocks: Blocks::new(batch_rows).starting_at(position.offset),
+            seq: chunk,
+            ended: false,
+            relay: Relay::starting_at(position.time),
+            batch: position.batch,
+        };
         let name = if is_stdin(input) { "standard input".to_string() } else { input.display().to_string() };
         let inner = Inner {
             decoder: Decoder::new(&plan),
             format,
             name,
             total,
-            read: AtomicU64::new(0),
+            read: AtomicU64::new(position.offset),
+            checkpoints,
             state: Mutex::new(state),
             spare: Mutex::new(Vec::new()),
             failure: Mutex::new(None),
@@ -170,6 +205,44 @@ impl Inner {
         lock(&self.spare).push(lines);
         decoded
     }
+
+    /// The next chunk. One that is empty and not the end only says where a checkpoint stands.
+    fn cut(self: &Arc<Self>, state: &mut State, lines: Vec<u8>, position: u64, end: bool) -> Pulled {
+        let checkpoints = self.checkpoints.clone().filter(|of| end || lines.is_empty() || of.is_due());
+        let chunk = Chunk { seq: state.seq, end, barrier: checkpoints.is_some(), ..Chunk::default() };
+        state.seq += 1;
+        let baton = state.relay.baton();
+        let batch = state.batch;
+        if self.format == InputFormat::Evt {
+            state.batch = batch_offset_behind(&lines, batch);
+        }
+        let behind = checkpoints.map(|checkpoints| {
+            checkpoints.begin();
+            let (path, offset) = (self.name.clone(), state.blocks.position());
+            (checkpoints, FilePosition { path, offset, batch: state.batch, ended: end, ..FilePosition::default() })
+        });
+        let inner = self.clone();
+        Pulled::Chunk(Box::new(move || {
+            let mut decoded = inner.decode(chunk, lines, &baton, batch);
+            decoded.dead.iter_mut().flat_map(|dead| &mut dead.position).for_each(|at| *at += position);
+            if let Some((checkpoints, at)) = behind {
+                let time = if inner.format == InputFormat::Jsonl { baton.time_behind() } else { 0 };
+                checkpoints.stand(decoded.chunk.seq, Input::File(FilePosition { time, ..at }));
+            }
+            decoded
+        }))
+    }
+}
+
+impl Replay {
+    /// The run is asked to stop: a last chunk with a barrier, once, if there are checkpoints.
+    pub fn last(&self) -> Option<Pulled> {
+        let mut state = lock(&self.inner.state);
+        self.inner.checkpoints.as_ref().filter(|_| !state.ended)?;
+        state.ended = true;
+        let position = state.blocks.position();
+        Some(self.inner.cut(&mut state, Vec::new(), position, false))
+    }
 }
 
 impl Intake for Replay {
@@ -188,19 +261,7 @@ impl Intake for Replay {
             }
         };
         state.ended = end;
-        let chunk = Chunk { seq: state.seq, end, ..Chunk::default() };
-        state.seq += 1;
-        let baton = state.relay.baton();
-        let batch = state.batch;
-        if self.inner.format == InputFormat::Evt {
-            state.batch = batch_offset_behind(&lines, batch);
-        }
-        let inner = self.inner.clone();
-        Pulled::Chunk(Box::new(move || {
-            let mut decoded = inner.decode(chunk, lines, &baton, batch);
-            decoded.dead.iter_mut().flat_map(|dead| &mut dead.position).for_each(|at| *at += position);
-            decoded
-        }))
+        self.inner.cut(&mut state, lines, position, end)
     }
 
     fn on_data(&self, wake: Box<dyn Fn() + Send + Sync>) {

@@ -68,7 +68,7 @@ fn the_records_are_the_same_for_every_cut() {
     }
     for (name, content, format) in [("a.jsonl", jsonl, InputFormat::Jsonl), ("a.evt", evt, InputFormat::Evt)] {
         let path = file(name, &content);
-        let open = |rows| Replay::open(&path, format, plan(), rows).unwrap();
+        let open = |rows| Replay::open(&path, format, plan(), rows, From::default()).unwrap();
         let replay = open(None);
         let by_size = see(&replay);
         assert_eq!(replay.progress(), (content.len() as u64, Some(content.len() as u64)));
@@ -92,7 +92,7 @@ fn chunks_decoded_out_of_order_by_threads_give_the_same() {
         })
         .collect();
     let path = file("threads.jsonl", &content);
-    let open = || Replay::open(&path, InputFormat::Jsonl, plan(), Some(3)).unwrap();
+    let open = || Replay::open(&path, InputFormat::Jsonl, plan(), Some(3), From::default()).unwrap();
     let expected: Vec<i64> = see(&open()).0.iter().map(|(_, time, _)| *time).collect();
     let replay = open();
     let decodes: Vec<_> = std::iter::from_fn(|| match replay.pull() {
@@ -127,6 +127,6 @@ fn a_pipe_wakes_its_reader_and_ends() {
 
 #[test]
 fn what_cannot_be_read_is_said() {
-    assert!(Replay::open(Path::new("/no/such/file"), InputFormat::Jsonl, plan(), None).is_err());
-    assert!(Replay::open(Path::new("/"), InputFormat::Jsonl, plan(), None).is_err());
+    assert!(Replay::open(Path::new("/no/such/file"), InputFormat::Jsonl, plan(), None, From::default()).is_err());
+    assert!(Replay::open(Path::new("/"), InputFormat::Jsonl, plan(), None, From::default()).is_err());
 }
