@@ -11,7 +11,7 @@ use random::{Lines, lines};
 use run::{Part, run};
 
 /// Programs, at least one for each operator that has state, with and without keys and aggregates.
-const PROGRAMS: [(&str, &str); 16] = [
+const PROGRAMS: [(&str, &str); 19] = [
     ("limit", "stream S = A .limit(7) .emit(v: v)"),
     (
         "running",
@@ -66,6 +66,18 @@ const PROGRAMS: [(&str, &str); 16] = [
     (
         "joined with all",
         "stream S = join(A, A as x, B as b) .watermark(out_of_order: 1s) .on(A.v < x.v and x.s == b.s) .window(3s) .emit(k: A.k, v: x.v, s: b.s)",
+    ),
+    (
+        "sequences",
+        "stream S = A as a -> B where v > a.v as b .within(20s) .partition_by(k) .emit(k: k, a: a.v, b: b.v, p: _partition)\nstream T = A as a -> all A where s == a.s as r -> B as b .watermark(out_of_order: 3s) .within(30s) .emit(a: a.v, n: count(r), t: sum(r.v), l: r.s, b: b.v)",
+    ),
+    (
+        "absences",
+        "stream S = A as a -> not B where s == a.s .watermark(out_of_order: 2s) .within(6s) .emit(a: a.v)\nstream T = A as a -> A? as b -> B* as c .within(5s) .partition_by(k) .max_runs(3) .emit(a: a.v, b: b.v, c: count(c))",
+    ),
+    (
+        "patterns",
+        "pattern P = A as a -> (A as x AND B as y) within 9s partition by k\nstream S = P .emit(k: k, a: a.v, x: x.v, y: y.v)\nstream T = A as a -> all B where s == a.s as b -> A as c .skip_till_any() .within(4s) .partition_by(k) .emit(a: a.v, b: count(b), c: c.v)",
     ),
 ];
 
@@ -122,6 +134,9 @@ cut! {
     merged: "merged",
     joined: "joined",
     joined_with_all: "joined with all",
+    sequences: "sequences",
+    absences: "absences",
+    patterns: "patterns",
 }
 
 #[test]

@@ -16,7 +16,7 @@ impl Engine {
     pub(super) fn touch(&mut self, partition: u32, arrival: &Arrival) {
         self.touched.clear();
         let (port, mask) = (arrival.batch.port, arrival.mask());
-        let (automaton, runs) = (&self.automaton, &self.store.runs);
+        let (automaton, runs) = (arrival.automaton, &self.store.runs);
         let strict = automaton.mode == Mode::Strict;
         let wanted = |run: u32| strict || automaton.states[runs.get(run).state as usize].wants[port] & mask != 0;
         if strict || automaton.by_partition[port] & mask != 0 {
@@ -38,7 +38,7 @@ impl Engine {
 
     /// Does a taker take the record beside what a run has captured?
     fn takes(&mut self, taker: usize, run: Option<u32>, arrival: &Arrival) -> bool {
-        let taker = &self.automaton.takers[taker];
+        let taker = &arrival.automaton.takers[taker];
         if taker.port != arrival.batch.port || taker.bit & arrival.mask() == 0 {
             return false;
         }
@@ -58,7 +58,7 @@ impl Engine {
 
     /// Steps 2a to 2d for one run.
     pub(super) fn advance(&mut self, run: u32, arrival: &Arrival, context: &Context) {
-        let automaton = self.automaton.clone();
+        let automaton = arrival.automaton;
         let at = self.store.runs.get(run);
         let (state, filled) = (&automaton.states[at.state as usize], at.filled);
         if state.guards.iter().any(|&guard| self.takes(guard, Some(run), arrival)) {
@@ -81,7 +81,7 @@ impl Engine {
         }
         if automaton.mode == Mode::Strict {
             if state.may_end {
-                self.report_end(run, arrival.time(), arrival.pos, began(arrival));
+                self.report_end(run, arrival.time(), arrival.pos(), began(arrival));
             }
             self.store.end(run);
         }
@@ -89,7 +89,7 @@ impl Engine {
 
     /// A run captures the record.
     fn go_on(&mut self, run: u32, candidate: &Candidate, arrival: &Arrival, context: &Context) {
-        let automaton = self.automaton.clone();
+        let automaton = arrival.automaton;
         let taker = &automaton.takers[candidate.taker];
         for note in &taker.notes {
             self.say(note, run, arrival, context);
@@ -108,18 +108,18 @@ impl Engine {
         };
         match next {
             Next::Past => {
-                self.complete(run, arrival.time(), arrival.pos, began(arrival));
+                self.complete(run, arrival.time(), arrival.pos(), began(arrival));
                 self.store.end(run);
             }
             Next::State(state) => {
                 at.state = state;
                 if !automaton.signatures.is_empty() {
-                    self.store.list(run, taker.slot, &automaton, &mut self.interpreter);
+                    self.store.list(run, taker.slot, automaton, &mut self.interpreter);
                 }
                 let alternative = automaton.states[state as usize].alternative;
                 let at_once = automaton.mode == Mode::Any || automaton.alternatives[alternative].each.is_some();
                 if candidate.trailing && at_once {
-                    self.report(run, arrival.time(), arrival.pos, began(arrival));
+                    self.report(run, arrival.time(), arrival.pos(), began(arrival));
                 }
             }
         }
@@ -127,7 +127,7 @@ impl Engine {
 
     /// Step 3: each alternative whose first element takes the record opens a run. Gives the partition, if there is one now.
     pub(super) fn begin(&mut self, known: Option<u32>, arrival: &Arrival, context: &Context) -> Option<u32> {
-        let automaton = self.automaton.clone();
+        let automaton = arrival.automaton;
         let mut partition = known;
         for alternative in &automaton.alternatives {
             if alternative.leads_with_and && self.captured_by_lead {

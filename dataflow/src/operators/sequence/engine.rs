@@ -18,18 +18,27 @@ use std::sync::atomic::Ordering;
 
 /// A record that is taken, and where what it completes stands.
 pub struct Arrival<'a> {
+    /// What is tried.
+    pub automaton: &'a Automaton,
     /// Its batch.
     pub batch: &'a EventBatch,
     /// Its row.
     pub row: usize,
-    /// Position of its matches.
-    pub pos: u64,
+    /// How far w is.
+    pub progress: &'a Progress<'a>,
+    /// Index of the record in this chunk, if it came in it.
+    pub own: usize,
 }
 
 impl Arrival<'_> {
     /// Its time.
     pub fn time(&self) -> i64 {
         self.batch.rows.time[self.row]
+    }
+
+    /// Position of its matches.
+    pub fn pos(&self) -> u64 {
+        reached(self.progress, self.time(), self.own)
     }
 
     /// Bits of the takers whose filter it passes.
@@ -104,8 +113,8 @@ impl Engine {
     }
 
     /// Takes the next record.
-    pub fn take(&mut self, arrival: &Arrival, progress: &Progress, chunk: &Chunk, context: &Context) {
-        self.expire(arrival.time(), progress);
+    pub fn take(&mut self, arrival: &Arrival, chunk: &Chunk, context: &Context) {
+        self.expire(arrival.time(), arrival.progress);
         self.event += 1;
         self.captured_by_lead = false;
         let batch = arrival.batch;
@@ -264,9 +273,11 @@ impl Engine {
         events.sort_unstable();
         let at = self.store.runs.get(run);
         let (partition, creation) = (at.partition, at.creation);
+        let alternative = self.automaton.states[at.state as usize].alternative;
+        let has_kleene = self.automaton.alternatives[alternative].has_kleene;
         let reported = &mut self.store.runs.partition_mut(partition).reported;
         let while_open = reported.iter().rev().take_while(|reported| reported.moment > creation);
-        if while_open.into_iter().any(|reported| reported.contains(&events)) {
+        if has_kleene && while_open.into_iter().any(|reported| reported.contains(&events)) {
             return true;
         }
         self.moment += 1;

@@ -64,15 +64,15 @@ impl Sequence {
     /// Takes all records that w reaches in this chunk, in order.
     fn take(&mut self, batches: &[EventBatch], chunk: &Chunk, progress: &Progress, context: &Context) {
         let entries = self.intake.entries(batches);
+        let automaton = &*self.engine.automaton.clone();
         let w = progress.last();
         let mut next = 0;
         loop {
             let entry = entries.get(next).filter(|entry| entry.time() <= w);
             if let Some(taken) = self.intake.next(w, entry) {
                 if let Some(batch) = self.intake.kept(taken.batch) {
-                    let arrival =
-                        Arrival { batch, row: taken.row, pos: reached(progress, batch.rows.time[taken.row], 0) };
-                    self.engine.take(&arrival, progress, chunk, context);
+                    let arrival = Arrival { automaton, batch, row: taken.row, progress, own: 0 };
+                    self.engine.take(&arrival, chunk, context);
                 }
                 self.intake.release(taken.batch);
                 continue;
@@ -80,8 +80,8 @@ impl Sequence {
             let Some(entry) = entry else { break };
             let (batch, row) = (&batches[entry.batch()], entry.row());
             let own = (batch.rows.pos[row] >> phase::BITS) as usize;
-            let arrival = Arrival { batch, row, pos: reached(progress, entry.time(), own) };
-            self.engine.take(&arrival, progress, chunk, context);
+            let arrival = Arrival { automaton, batch, row, progress, own };
+            self.engine.take(&arrival, chunk, context);
             next += 1;
         }
         if next < entries.len() {
