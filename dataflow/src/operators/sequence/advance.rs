@@ -65,12 +65,16 @@ impl Engine {
             self.store.end(run);
             return;
         }
+        // Of an OR one member takes the record, in copies, too.
+        let mut taken = None;
         for candidate in &state.candidates {
-            if candidate.member.is_some_and(|member| member.bit & filled != 0)
+            if taken == Some(candidate.element)
+                || candidate.member.is_some_and(|member| member.bit & filled != 0)
                 || !self.takes(candidate.taker, Some(run), arrival)
             {
                 continue;
             }
+            taken = Some(candidate.element);
             self.captured_by_lead |= candidate.leads;
             if automaton.mode != Mode::Any {
                 return self.go_on(run, candidate, arrival, context);

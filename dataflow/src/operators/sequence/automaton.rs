@@ -82,6 +82,8 @@ pub struct Member {
 pub struct Candidate {
     /// Index into [`Automaton::takers`].
     pub taker: usize,
+    /// Index of its element in the alternative.
+    pub element: usize,
     /// Where the run goes.
     pub next: Next,
     /// It is a member of an AND.
@@ -331,7 +333,8 @@ fn candidates(elements: &[Element], takers: &[Vec<usize>], first: usize, positio
     let past = position + 1 == elements.len();
     let after = if past { Next::Past } else { Next::State(state_of(first, position + 1, false)) };
     let stay = state_of(first, position, true);
-    let single = |taker: usize| Candidate { taker, next: after, member: None, leads: false, trailing: false };
+    let single =
+        |taker: usize| Candidate { taker, element: position, next: after, member: None, leads: false, trailing: false };
     match &elements[position] {
         Element::Absence(_) => Vec::new(),
         Element::Event(event) if event.many => takers[position]
