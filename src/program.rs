@@ -4,37 +4,16 @@ use crate::args::Connectors;
 use crate::{exit, files};
 use rarog_connectors::mqtt::Address;
 use rarog_lang::compile::{Compiled, Options, compile as compile_lang};
-use rarog_lang::diagnostic::Diagnostic;
-use rarog_lang::plan::{Connector, Op, Plan};
+use rarog_lang::plan::{Connector, Plan};
 use rarog_lang::render::render_human;
 use rarog_lang::value::Value;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-/// Compiles a program; diagnostics go to stderr. `live`: it is to run on its connectors.
-pub fn compile(program: &Path, connectors: &Connectors, live: bool) -> Result<Plan, ExitCode> {
-    let mut compiled = front_end(program, connectors)?;
-    if live {
-        refuse_alerts(&mut compiled);
-    }
-    plan(compiled)
-}
-
-/// On a file alerts are counted; posting them is not built yet, and not to post them would be to ignore them.
-fn refuse_alerts(compiled: &mut Compiled) {
-    let Some(plan) = &compiled.plan else { return };
-    let alerts = plan.nodes.iter().filter(|node| matches!(node.op, Op::Alert { .. }));
-    let refused: Vec<Diagnostic> = alerts
-        .map(|node| {
-            Diagnostic::new("E0900", node.span, ".alert is not supported in live runs yet")
-                .help("run the program on a file with --input, where alerts are counted; or send with .to")
-        })
-        .collect();
-    if !refused.is_empty() {
-        compiled.plan = None;
-        compiled.diagnostics.extend(refused);
-    }
+/// Compiles a program; diagnostics go to stderr.
+pub fn compile(program: &Path, connectors: &Connectors) -> Result<Plan, ExitCode> {
+    plan(front_end(program, connectors)?)
 }
 
 /// Compiles a text; diagnostics go to stderr.

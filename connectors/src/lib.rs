@@ -7,6 +7,7 @@
 //! ```text
 //!   MQTT broker ──> mqtt::MqttSource ──┐               ┌──> mqtt::MqttSink ──> MQTT broker
 //!   file, stdin ──> file::ChunkReader ─┼──> pipeline ──┼──> file::FileSink
+//!   HTTP        ──> http::HttpSource ──┤               ├──> http::HttpSink ──> HTTP
 //!   seed        ──> generator ─────────┘               └──> console::ConsoleSink
 //! ```
 //!
@@ -18,5 +19,6 @@ pub mod client_id;
 pub mod console;
 pub mod file;
 pub mod generator;
+pub mod http;
 pub mod mqtt;
 mod random;

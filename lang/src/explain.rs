@@ -245,8 +245,10 @@ fn promises(plan: &Plan) -> Vec<String> {
                 ));
             }
             Op::Emit => lines.push(format!("{stream} to stdout, unless --output none: once per run")),
-            Op::Alert { .. } => lines
-                .push(format!("{stream}: counted with --input, where nothing is posted; live runs refuse it still")),
+            Op::Alert { webhook: Some(url), .. } => lines.push(format!(
+                "{stream} alerts {url}: at least once, then a dead letter; with --input counted and not posted"
+            )),
+            Op::Alert { webhook: None, .. } => lines.push(format!("{stream} alerts: counted, as there is no webhook")),
             _ => {}
         }
     }
@@ -260,6 +262,9 @@ fn promise(connector: &Connector, params: &[(Arc<str>, Value)]) -> &'static str 
     match (&*connector.kind, qos(params, connector)) {
         ("mqtt", 0) => "QoS 0: at most once; an output that the network loses is lost",
         ("mqtt", _) => "QoS 1: at least once; a repeated output carries the same rarog-id, by which it can be dropped",
+        ("http", _) => {
+            "at least once: repeated until it is answered; a repeated output carries the same header rarog-id"
+        }
         _ => "at least once: after a kill the outputs of input that was not acknowledged are written again",
     }
 }

@@ -7,7 +7,7 @@ use super::stop::Stop;
 use super::talk::{Talk, short};
 use crate::args::Output;
 use rarog_dataflow::rt::{Completed, Counters, DeadRecord, Host};
-use rarog_lang::plan::Plan;
+use rarog_lang::plan::{Node, Op, Plan};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -49,6 +49,7 @@ pub struct RunHost {
     results: Mutex<Results>,
     dead: DeadLetters,
     checkpoints: Option<Checkpointing>,
+    posts_alerts: bool,
 }
 
 /// What the host of a run with checkpoints needs for them.
@@ -78,7 +79,12 @@ impl RunHost {
         let results = Mutex::new(Results::new(&plan, around.output, around.stop.clone()));
         let dead = DeadLetters::new(around.dead.clone(), around.talk.clone());
         let origin = Place { connector: origin.map(Arc::from), topic: None };
-        RunHost { plan, label, around, origin, results, dead, checkpoints }
+        RunHost { plan, label, around, origin, results, dead, checkpoints, posts_alerts: false }
+    }
+
+    /// The same of a run that posts alerts.
+    pub fn posting_alerts(self) -> RunHost {
+        RunHost { posts_alerts: true, ..self }
     }
 
     fn results(&self) -> MutexGuard<'_, Results> {
@@ -135,9 +141,15 @@ impl RunHost {
         if count(&counters.run_dropped) > 0 {
             line(format!("{} runs dropped (max_runs)", count(&counters.run_dropped)));
         }
-        for (stream, counts) in self.plan.streams.iter().zip(&counters.streams) {
+        let has_webhook = |stream: usize| {
+            let has =
+                |node: &Node| node.stream as usize == stream && matches!(node.op, Op::Alert { webhook: Some(_), .. });
+            self.plan.nodes.iter().any(has)
+        };
+        for (index, (stream, counts)) in self.plan.streams.iter().zip(&counters.streams).enumerate() {
             match count(&counts.alerts) {
                 0 => {}
+                alerts if self.posts_alerts && has_webhook(index) => line(format!("{}: {alerts} alerts", stream.name)),
                 alerts => line(format!("{}: {alerts} alerts, none posted", stream.name)),
             }
         }

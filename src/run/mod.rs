@@ -109,8 +109,7 @@ fn names(args: &RunArgs, programs: &[PathBuf]) -> Result<Vec<String>, Failure> {
 
 /// Compiles every program before any of them runs.
 fn compile(args: &RunArgs, programs: &[PathBuf], names: Vec<String>) -> Result<Vec<Pipeline>, ExitCode> {
-    let live = args.input.is_none();
-    let compile = |path: &Path| program::compile(path, &args.connectors, live).map(Arc::new);
+    let compile = |path: &Path| program::compile(path, &args.connectors).map(Arc::new);
     let plans: Vec<Result<Arc<Plan>, ExitCode>> = programs.iter().map(|path| compile(path)).collect();
     names.into_iter().zip(plans).map(|(name, plan)| Ok(Pipeline { name, plan: plan? })).collect()
 }

@@ -1,11 +1,11 @@
-//! `alert`: counts what would be posted; records pass on.
+//! `alert`: counts what is to be posted, which is the host's to do; records pass on.
 
 use super::{Context, Operator};
 use crate::batch::{Chunk, Rows};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-/// An alert in a replay: nothing is posted.
+/// An alert.
 pub struct Alert;
 
 impl Operator for Alert {

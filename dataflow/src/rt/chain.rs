@@ -37,5 +37,5 @@ impl Readers {
 
 /// Does the collector take its rows?
 pub fn is_output(op: &Op) -> bool {
-    matches!(op, Op::Emit | Op::Send { .. })
+    matches!(op, Op::Emit | Op::Send { .. } | Op::Alert { .. })
 }

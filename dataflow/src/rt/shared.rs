@@ -32,7 +32,7 @@ pub struct DeadRecord {
 /// Rows that reached an output, for one chunk.
 #[derive(Clone, Debug)]
 pub struct OutputRows {
-    /// The `Emit` or `Send` node.
+    /// The `Emit`, `Send` or `Alert` node.
     pub node: NodeId,
     /// The rows, in the layout of that node.
     pub rows: Rows,

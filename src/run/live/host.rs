@@ -3,6 +3,7 @@
 //! Called by the pipeline's thread, which other pipelines share: nothing here waits for a broker. Invariant: a chunk's dead
 //! letters and file outputs are written, and its outputs for brokers are counted, before it is reported as completed.
 
+use super::alert::AlertText;
 use super::causes::{Firing, Ids};
 use super::identity::Identity;
 use super::outlet::{OpenOutlet, Reports};
@@ -15,7 +16,7 @@ use rarog_connectors::mqtt::Output;
 use rarog_dataflow::batch::phase;
 use rarog_dataflow::encode::Encoder;
 use rarog_dataflow::rt::{Completed, DeadRecord, Host, OutputRows};
-use rarog_lang::plan::{NodeId, Plan};
+use rarog_lang::plan::{NodeId, Op, Plan};
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,8 +24,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// A node that sends.
 struct Sender {
     sending: Sending,
-    encoder: Encoder,
+    content: Content,
     firing: Firing,
+}
+
+/// What it sends.
+enum Content {
+    /// The record.
+    Record(Encoder),
+    /// A message about it.
+    Alert(AlertText),
 }
 
 /// See the module's head.
@@ -78,9 +87,13 @@ impl LiveHost {
         let Parts { plan, sending, outlets, reports, printer, dead_file, identity, inlet_names, sources, on_failure } =
             parts;
         let sender = |(node, sending): (usize, Option<Sending>)| {
+            let sending = sending?;
             let layout = &plan.layouts[plan.nodes[node].layout as usize];
-            let firing = Firing::of(plan, node as NodeId);
-            sending.map(|sending| Sender { sending, encoder: Encoder::new(layout), firing })
+            let content = match &plan.nodes[node].op {
+                Op::Alert { message, .. } => Content::Alert(AlertText::new(plan, node as NodeId, message)),
+                _ => Content::Record(Encoder::new(layout)),
+            };
+            Some(Sender { sending, content, firing: Firing::of(plan, node as NodeId) })
         };
         LiveHost {
             senders: sending.into_iter().enumerate().map(sender).collect(),
@@ -146,10 +159,14 @@ impl LiveHost {
         let rows = &of_node.rows;
         let tags = self.progress.caused(seq, causes.iter().copied());
         let mut ids = Ids::new(self.identity, (of_node.node, sender.firing), origin, causes);
+        let alerts = if let Content::Alert(text) = &sender.content { text.bodies(rows) } else { Vec::new() };
         let mut buffer = Vec::new();
         let output = |(row, tag): (usize, super::acks::Tag)| {
             buffer.clear();
-            sender.encoder.flat(&mut buffer, rows, row);
+            match &sender.content {
+                Content::Record(encoder) => encoder.flat(&mut buffer, rows, row),
+                Content::Alert(_) => buffer.extend_from_slice(&alerts[row]),
+            }
             Output {
                 topic: sender.sending.topic.clone(),
                 payload: Bytes::copy_from_slice(&buffer),

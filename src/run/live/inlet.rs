@@ -3,12 +3,12 @@
 //! Nothing here waits: a connection has an inbox of its own, files and generators are read by a thread with a short queue.
 //! Invariant: what an inlet has given is not given again, and is given in the order in which it came, per source.
 
-use super::topic;
+use super::messages::MessageSource;
 use super::wiring::{Inlet, LineFormat, Route};
 use rarog_connectors::file::{ChunkReader, Next};
 use rarog_connectors::generator::{Generator, GeneratorConfig};
+use rarog_connectors::http::HttpSource;
 use rarog_connectors::mqtt::{Message, MqttError, MqttSource, StatusHook};
-use rarog_dataflow::decode::topic_type;
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
@@ -29,8 +29,8 @@ pub enum Body {
     Messages {
         /// The messages.
         messages: Vec<Message>,
-        /// The type that each topic tells.
-        types: Vec<Arc<str>>,
+        /// The type that each topic tells, if it tells one.
+        types: Vec<Option<Arc<str>>>,
         /// The sources that they belong to; at least one.
         sources: Arc<[u32]>,
     },
@@ -58,8 +58,8 @@ pub enum Body {
 
 /// An open way in.
 pub enum OpenInlet {
-    /// A connection to a broker.
-    Mqtt(MqttInlet),
+    /// A connection to a broker, or a server.
+    Messages(MessageInlet),
     /// A file, standard input or a generator.
     Lines(LineInlet),
 }
@@ -87,7 +87,11 @@ impl OpenInlet {
                 let source = MqttSource::start(config, move || wake(), Some(status));
                 let source = source.map_err(|error: MqttError| error.to_string())?;
                 source.on_loss(lost);
-                Ok(OpenInlet::Mqtt(MqttInlet { source: Arc::new(source), routes, known: HashMap::new(), leftovers: 0 }))
+                Ok(OpenInlet::Messages(MessageInlet::new(MessageSource::Mqtt(Arc::new(source)), routes)))
+            }
+            Inlet::Http { config, routes } => {
+                let source = HttpSource::start(config, move || wake())?;
+                Ok(OpenInlet::Messages(MessageInlet::new(MessageSource::Http(Arc::new(source)), routes)))
             }
             Inlet::File { path, format, source } => {
                 let reader = open_file(&path)?;
@@ -102,7 +106,7 @@ impl OpenInlet {
     /// What has come, in bodies of at most `rows` messages; nothing if nothing has.
     pub fn take(&mut self, rows: usize) -> Vec<Body> {
         match self {
-            OpenInlet::Mqtt(inlet) => inlet.take(rows),
+            OpenInlet::Messages(inlet) => inlet.take(rows),
             OpenInlet::Lines(inlet) => inlet.take().into_iter().collect(),
         }
     }
@@ -110,30 +114,30 @@ impl OpenInlet {
     /// The source that has ended with this inlet, once nothing more will come.
     pub fn ended(&self) -> Option<u32> {
         match self {
-            OpenInlet::Mqtt(_) => None,
+            OpenInlet::Messages(_) => None,
             OpenInlet::Lines(inlet) => inlet.ended.then_some(inlet.source),
         }
     }
 
     /// Takes in no more.
     pub fn stop(&self) {
-        if let OpenInlet::Mqtt(inlet) = self {
-            inlet.source.stop_intake();
+        if let OpenInlet::Messages(inlet) = self {
+            inlet.source.stop();
         }
     }
 
     /// Ends it at once.
     pub fn close(&self) {
-        if let OpenInlet::Mqtt(inlet) = self {
+        if let OpenInlet::Messages(inlet) = self {
             inlet.source.close(Duration::ZERO);
         }
     }
 }
 
-/// A connection with its subscriptions.
-pub struct MqttInlet {
-    /// The connection.
-    pub source: Arc<MqttSource>,
+/// A source of messages with its subscriptions.
+pub struct MessageInlet {
+    /// Where they come from.
+    pub source: MessageSource,
     routes: Vec<Route>,
     known: HashMap<Arc<str>, Known>,
     /// Messages of subscriptions that an earlier run of the name made and this one does not have.
@@ -144,7 +148,7 @@ pub struct MqttInlet {
 #[derive(Clone)]
 struct Known {
     sources: Arc<[u32]>,
-    event: Arc<str>,
+    event: Option<Arc<str>>,
 }
 
 /// Messages for one chunk.
@@ -152,12 +156,12 @@ struct Known {
 struct Gathered {
     sources: Arc<[u32]>,
     messages: Vec<Message>,
-    types: Vec<Arc<str>>,
+    types: Vec<Option<Arc<str>>>,
     bytes: usize,
 }
 
 impl Gathered {
-    fn push(&mut self, message: Message, event: Arc<str>) {
+    fn push(&mut self, message: Message, event: Option<Arc<str>>) {
         self.bytes += message.payload.len();
         self.messages.push(message);
         self.types.push(event);
@@ -168,10 +172,13 @@ impl Gathered {
     }
 }
 
-impl MqttInlet {
+impl MessageInlet {
+    fn new(source: MessageSource, routes: Vec<Route>) -> MessageInlet {
+        MessageInlet { source, routes, known: HashMap::new(), leftovers: 0 }
+    }
+
     fn take(&mut self, rows: usize) -> Vec<Body> {
-        // An error means that the connection has ended for good; its status hook has said so.
-        let messages = self.source.receive(rows, Duration::ZERO).unwrap_or_default();
+        let messages = self.source.receive(rows);
         let mut gathered: Vec<Gathered> = Vec::new();
         let mut last: Option<(Arc<str>, Known)> = None;
         for message in messages {
@@ -205,10 +212,10 @@ impl MqttInlet {
         if let Some(known) = self.known.get(topic) {
             return known.clone();
         }
-        let routes = self.routes.iter().filter(|route| topic::matches(&route.filter, topic));
+        let routes = self.routes.iter().filter(|route| self.source.matches(&route.filter, topic));
         let mut sources: Vec<u32> = routes.map(|route| route.source).collect();
         sources.dedup();
-        let known = Known { sources: sources.into(), event: topic_type(topic).into() };
+        let known = Known { sources: sources.into(), event: self.source.event_type(topic) };
         if self.known.len() >= TOPICS_REMEMBERED {
             self.known.clear();
         }

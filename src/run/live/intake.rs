@@ -8,9 +8,10 @@
 
 use super::idle::Clocks;
 use super::inlet::{Body, OpenInlet};
+use super::messages::MessageSource;
 use super::progress::{Origin, Progress};
 use super::wiring::LineFormat;
-use rarog_connectors::mqtt::{Message, MqttSource};
+use rarog_connectors::mqtt::Message;
 use rarog_dataflow::batch::Chunk;
 use rarog_dataflow::decode::{Baton, Decoder, Messages, Relay, batch_offset_behind};
 use rarog_dataflow::rt::{DeadRecord, Decoded, Intake, Pulled};
@@ -130,8 +131,8 @@ impl LiveIntake {
         }
     }
 
-    /// The connections, by inlet.
-    pub fn sources(&self) -> Vec<Option<Arc<MqttSource>>> {
+    /// Those that are acknowledged to, by inlet.
+    pub fn sources(&self) -> Vec<Option<MessageSource>> {
         sources(&lock(&self.state).inlets)
     }
 
@@ -176,7 +177,7 @@ impl LiveIntake {
     /// Messages that belonged to no subscription of this run.
     pub fn leftovers(&self) -> u64 {
         let of_inlet = |inlet: &OpenInlet| match inlet {
-            OpenInlet::Mqtt(inlet) => inlet.leftovers(),
+            OpenInlet::Messages(inlet) => inlet.leftovers(),
             OpenInlet::Lines(_) => 0,
         };
         lock(&self.state).inlets.iter().map(of_inlet).sum()
@@ -252,7 +253,7 @@ impl LiveIntake {
         state: &mut State,
         inlet: u32,
         messages: Vec<Message>,
-        types: Vec<Arc<str>>,
+        types: Vec<Option<Arc<str>>>,
         sources: &[u32],
         now: Instant,
     ) -> Pulled {
@@ -269,7 +270,7 @@ impl LiveIntake {
         Pulled::Chunk(Box::new(move || {
             let mut gathered = Messages::default();
             for (message, event) in messages.iter().zip(types) {
-                gathered.push(&message.payload, Some(event));
+                gathered.push(&message.payload, event);
             }
             let seq = chunk.seq;
             let decoded = decoder.messages(chunk, &gathered);
@@ -396,10 +397,10 @@ fn wall_clock() -> i64 {
     i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
 }
 
-/// The MQTT sources among inlets, by inlet.
-pub fn sources(inlets: &[OpenInlet]) -> Vec<Option<Arc<MqttSource>>> {
+/// The sources of messages among inlets, by inlet.
+pub fn sources(inlets: &[OpenInlet]) -> Vec<Option<MessageSource>> {
     let of_inlet = |inlet: &OpenInlet| match inlet {
-        OpenInlet::Mqtt(inlet) => Some(inlet.source.clone()),
+        OpenInlet::Messages(inlet) => Some(inlet.source.clone()),
         OpenInlet::Lines(_) => None,
     };
     inlets.iter().map(of_inlet).collect()
@@ -428,6 +429,7 @@ mod tests {
         let ways = (Arc::new(|| ()), Box::new(|_: &LinkState| ()), Box::new(|_: String| ()), Box::new(|_: u64| ()));
         let inlet = OpenInlet::open(inlet, ways.0, ways.1, ways.2, ways.3).expect("it can be opened");
         let source = sources(std::slice::from_ref(&inlet)).into_iter().flatten().next().expect("it is a connection");
+        let MessageSource::Mqtt(source) = source else { panic!("it is one of a broker") };
         intake.stop();
         intake.attach(vec![inlet]);
         assert_eq!(source.state(), LinkState::Closed);

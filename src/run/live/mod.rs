@@ -10,19 +10,23 @@
 //! repeats and never loses; what is repeated carries the same id ([`identity`]).
 
 mod acks;
+mod alert;
 mod beats;
 mod causes;
 mod ends;
 mod host;
+mod http;
 mod identity;
 mod idle;
 mod inlet;
 mod intake;
+mod messages;
 mod outlet;
 mod params;
 mod pipeline;
 mod progress;
 mod topic;
+mod watch;
 mod wiring;
 
 use super::dead::DeadFile;

@@ -8,15 +8,19 @@ use super::progress::Progress;
 use super::wiring::Outlet;
 use rarog_connectors::console::{Console, ConsoleSink};
 use rarog_connectors::file::FileSink;
+use rarog_connectors::http::{HttpSink, TroubleHook};
 use rarog_connectors::mqtt::{Failure, MqttSink, Outcome, Output, SendError, StatusHook};
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 /// An open way out.
 pub enum OpenOutlet {
     /// A connection.
     Mqtt(MqttSink),
+    /// Requests to a server.
+    Http(HttpSink),
     /// Lines of a file.
     File(Mutex<FileSink>),
     /// Lines on standard output.
@@ -52,8 +56,17 @@ impl Reports {
 
 impl OpenOutlet {
     /// Opens a way out.
-    pub fn open(outlet: Outlet, reports: Reports, status: StatusHook) -> Result<OpenOutlet, String> {
+    pub fn open(
+        outlet: Outlet,
+        reports: Reports,
+        status: StatusHook,
+        trouble: TroubleHook,
+    ) -> Result<OpenOutlet, String> {
         match outlet {
+            Outlet::Http(config) => {
+                let sink = HttpSink::start(config, move |outcomes| reports.outcomes(outcomes), trouble);
+                Ok(OpenOutlet::Http(sink?))
+            }
             Outlet::Mqtt(config) => {
                 let sink = MqttSink::start(config, move |outcomes| reports.outcomes(outcomes), Some(status));
                 Ok(OpenOutlet::Mqtt(sink.map_err(|error| error.to_string())?))
@@ -67,7 +80,34 @@ impl OpenOutlet {
     pub fn has_room(&self) -> bool {
         match self {
             OpenOutlet::Mqtt(sink) => sink.has_room(),
+            OpenOutlet::Http(sink) => sink.has_room(),
             OpenOutlet::File(_) | OpenOutlet::Stdout(_) => true,
+        }
+    }
+
+    /// Waits until all outputs are confirmed or have failed; false at the deadline.
+    pub fn flush(&self, timeout: Duration) -> bool {
+        match self {
+            OpenOutlet::Mqtt(sink) => sink.flush(timeout),
+            OpenOutlet::Http(sink) => sink.flush(timeout),
+            OpenOutlet::File(_) | OpenOutlet::Stdout(_) => true,
+        }
+    }
+
+    /// Has its connection ended for good?
+    pub fn has_ended(&self) -> bool {
+        match self {
+            OpenOutlet::Mqtt(sink) => sink.state().is_final(),
+            OpenOutlet::Http(_) | OpenOutlet::File(_) | OpenOutlet::Stdout(_) => false,
+        }
+    }
+
+    /// Ends it; what is not confirmed by the deadline stays so.
+    pub fn close(&self, timeout: Duration) {
+        match self {
+            OpenOutlet::Mqtt(sink) => _ = sink.close(timeout),
+            OpenOutlet::Http(sink) => _ = sink.close(timeout),
+            OpenOutlet::File(_) | OpenOutlet::Stdout(_) => {}
         }
     }
 
@@ -86,6 +126,10 @@ impl OpenOutlet {
                         }
                     }
                 }
+                return Ok(());
+            }
+            OpenOutlet::Http(sink) => {
+                sink.send_over(outputs);
                 return Ok(());
             }
             OpenOutlet::File(file) => {

@@ -29,6 +29,16 @@ impl Params<'_> {
         (*value != Value::Null).then_some(value)
     }
 
+    /// The value as it is, for what is neither of the types below.
+    pub fn value(&self, name: &str) -> Option<&Value> {
+        self.get(name)
+    }
+
+    /// A text of the call alone.
+    pub fn of_call(&self, name: &str) -> Result<Option<String>, String> {
+        Params { own: &[], ..*self }.text(name)
+    }
+
     fn wrong(&self, name: &str, expected: &str) -> String {
         format!("connector {}: parameter {name} must be {expected}", self.connector)
     }

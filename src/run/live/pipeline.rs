@@ -3,22 +3,23 @@
 use super::ends::Terms;
 use super::host::{self, LiveHost};
 use super::identity::Identity;
-use super::inlet::{Lost, OpenInlet};
+use super::inlet::{MessageInlet, OpenInlet};
 use super::intake::{self, LiveIntake, Wakers};
+use super::messages::MessageSource;
 use super::outlet::{OpenOutlet, Reports};
 use super::progress::Progress;
+use super::watch::{Trouble, Watch};
 use super::wiring::{Inlet, Wiring};
 use crate::exit;
 use crate::run::Failure;
 use crate::run::dead::DeadFile;
 use crate::run::host::{RunHost, Surroundings};
 use crate::run::stop::Stop;
-use crate::run::talk::Talk;
-use rarog_connectors::mqtt::{self, LinkState, MqttError, Output, StatusHook};
+use rarog_connectors::mqtt::{self, Output};
 use rarog_dataflow::operators::Clockwork;
 use rarog_dataflow::rt::{Counters, DeadRecord, Host, Job, Start};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::Duration;
 
@@ -43,46 +44,6 @@ pub struct LivePipeline {
     label: String,
 }
 
-/// What has gone wrong with a pipeline.
-struct Trouble {
-    failure: Mutex<Option<Failure>>,
-    /// Its brokers are not waited for any more.
-    given_up: AtomicBool,
-    stop: Arc<Stop>,
-    /// Of the whole run.
-    run: Arc<Stop>,
-    wakers: Arc<Wakers>,
-    /// Says it at once: the others go on.
-    announce: Option<Talk>,
-    label: String,
-}
-
-impl Trouble {
-    /// The pipeline cannot go on.
-    fn fail(&self, code: u8, message: String) {
-        let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
-        if let (None, Some(talk)) = (&*failure, &self.announce) {
-            talk.say(&format!("{}{message}", self.label));
-        }
-        failure.get_or_insert(Failure { code, message });
-        drop(failure);
-        self.give_up();
-        self.stop.request();
-        if code == exit::UNREACHABLE {
-            self.run.request();
-        }
-    }
-
-    fn give_up(&self) {
-        self.given_up.store(true, Ordering::Release);
-        self.wakers.wake();
-    }
-
-    fn has_given_up(&self) -> bool {
-        self.given_up.load(Ordering::Acquire)
-    }
-}
-
 impl LivePipeline {
     /// Opens the outlets and, behind them, the inlets; does not wait for brokers.
     pub fn open(
@@ -96,22 +57,17 @@ impl LivePipeline {
         warnings.iter().for_each(|warning| around.talk.say(&format!("{label}warning: {warning}")));
         let (stop, wakers, progress) =
             (Arc::new(Stop::default()), Arc::new(Wakers::default()), Arc::<Progress>::default());
-        let trouble = Arc::new(Trouble {
-            failure: Mutex::default(),
-            given_up: AtomicBool::new(false),
-            stop: stop.clone(),
-            run: around.stop.clone(),
-            wakers: wakers.clone(),
-            announce: terms.several.then(|| around.talk.clone()),
-            label: label.clone(),
-        });
-        let printer =
-            Arc::new(RunHost::new(plan.clone(), terms.several.then(|| name.into()), None, around.clone(), None));
+        let announce = terms.several.then(|| around.talk.clone());
+        let trouble = Trouble::new((stop.clone(), around.stop.clone()), wakers.clone(), announce, label.clone());
+        let trouble = Arc::new(trouble);
+        let printer = RunHost::new(plan.clone(), terms.several.then(|| name.into()), None, around.clone(), None);
+        let printer = Arc::new(printer.posting_alerts());
         let reports = reports(&progress, &printer, &wakers, (around.dead.clone(), trouble.clone()));
         let watch = Watch { label: label.clone(), talk: around.talk.clone(), trouble: trouble.clone() };
         let outlets = outlets.into_iter().map(|mut outlet| {
             let what = outlet.prepare(terms.connect_timeout);
-            OpenOutlet::open(outlet, reports.clone(), watch.hook(format!("{what} (out)")))
+            let (status, trouble) = (watch.hook(format!("{what} (out)")), watch.trouble(format!("{what} (out)")));
+            OpenOutlet::open(outlet, reports.clone(), status, trouble)
         });
         let outlets = Arc::new(outlets.collect::<Result<Vec<_>, String>>()?);
         let gate = {
@@ -205,7 +161,8 @@ impl LivePipeline {
                         Err(_) if sink.state().is_final() => return false,
                         Err(_) => {}
                     },
-                    OpenOutlet::File(_) | OpenOutlet::Stdout(_) => return true,
+                    // A server is connected to when there is something to send.
+                    OpenOutlet::Http(_) | OpenOutlet::File(_) | OpenOutlet::Stdout(_) => return true,
                 }
             }
         })
@@ -241,6 +198,11 @@ impl LivePipeline {
                 Box::new(move |message| trouble.fail(exit::USAGE, message)),
                 watch.losses(&what),
             )
+            .inspect(|inlet| {
+                if let OpenInlet::Messages(MessageInlet { source: MessageSource::Http(source), .. }) = inlet {
+                    watch.say(&format!("{what} (in): listening on {}", source.address()));
+                }
+            })
         };
         inlets.into_iter().map(open).collect()
     }
@@ -252,9 +214,10 @@ impl LivePipeline {
 
     /// Why it has failed, if it has.
     pub fn failure(&self) -> Option<Failure> {
-        let mut failure = self.trouble.failure.lock().unwrap_or_else(PoisonError::into_inner);
-        let failure =
-            failure.take().map(|failure| Failure { message: format!("{}{}", self.label, failure.message), ..failure });
+        let failure = self
+            .trouble
+            .take()
+            .map(|failure| Failure { message: format!("{}{}", self.label, failure.message), ..failure });
         failure.or_else(|| self.printer.failure().map(|message| Failure { code: exit::USAGE, message }))
     }
 
@@ -267,25 +230,19 @@ impl LivePipeline {
     pub fn close(&self) {
         // It may have failed before its inlets were attached.
         self.intake.stop();
-        let sinks = || {
-            self.outlets.iter().filter_map(|outlet| match outlet {
-                OpenOutlet::Mqtt(sink) => Some(sink),
-                OpenOutlet::File(_) | OpenOutlet::Stdout(_) => None,
-            })
-        };
-        for sink in sinks() {
-            while !self.trouble.has_given_up() && !sink.state().is_final() && !sink.flush(LOOK) {}
+        for outlet in &*self.outlets {
+            while !self.trouble.has_given_up() && !outlet.has_ended() && !outlet.flush(LOOK) {}
         }
         let goodbye = if self.trouble.has_given_up() { Duration::ZERO } else { GOODBYE };
-        sinks().for_each(|sink| _ = sink.close(goodbye));
-        self.intake.sources().iter().flatten().for_each(|source| _ = source.close(GOODBYE));
+        self.outlets.iter().for_each(|outlet| outlet.close(goodbye));
+        self.intake.sources().iter().flatten().for_each(|source| source.close(GOODBYE));
     }
 
     /// Says what came in and what became of it.
     pub fn summary(&self, elapsed: Duration) {
         self.printer.summary(&self.counters, elapsed);
         let say = |line: String| self.around.talk.say(&format!("{}  {line}", self.label));
-        let sources: Vec<_> = self.intake.sources().iter().flatten().map(|source| source.counters()).collect();
+        let sources: Vec<_> = self.intake.sources().iter().flatten().filter_map(MessageSource::of_broker).collect();
         let recognised: u64 = sources.iter().map(|source| source.recognised).sum();
         let (lost, passed_over): (u64, u64) =
             (sources.iter().map(|source| source.lost).sum(), sources.iter().map(|source| source.passed_over).sum());
@@ -333,7 +290,7 @@ fn reports(
             index: number.fetch_add(1, Ordering::Relaxed),
             position: None,
             stream: None,
-            detail: format!("topic {}: {reason}", output.topic),
+            detail: format!("to {}: {reason}", output.topic),
             raw: output.payload.to_vec(),
         });
         file.flush().map_err(|message| trouble.fail(exit::USAGE, message)).is_ok()
@@ -342,58 +299,5 @@ fn reports(
         progress: progress.clone(),
         undeliverable: Arc::new(undeliverable),
         wake: Arc::new(move || wakers.wake()),
-    }
-}
-
-/// Watches the connections of a pipeline.
-struct Watch {
-    label: String,
-    talk: Talk,
-    trouble: Arc<Trouble>,
-}
-
-impl Watch {
-    /// Says that messages are lost for lack of room.
-    fn losses(&self, what: &str) -> Lost {
-        let (label, talk, what) = (self.label.clone(), self.talk.clone(), what.to_owned());
-        Box::new(move |lost| {
-            talk.say(&format!(
-                "{label}{what} (in): {lost} messages of qos 0 lost so far: they come faster than they are used"
-            ));
-        })
-    }
-
-    /// Says when a connection comes and goes, and ends the pipeline when it has ended for good.
-    fn hook(&self, what: String) -> StatusHook {
-        let (label, talk, trouble) = (self.label.clone(), self.talk.clone(), self.trouble.clone());
-        let up = AtomicBool::new(false);
-        let told = AtomicBool::new(false);
-        Box::new(move |state| match state {
-            LinkState::Connected { .. } => {
-                told.store(false, Ordering::Release);
-                // A source may have made a new connection by itself, to fetch what there was no room for.
-                if !up.swap(true, Ordering::AcqRel) {
-                    talk.say(&format!("{label}{what}: connected"));
-                }
-            }
-            LinkState::Disconnected { reason } => {
-                // Attempts that fail one after the other are one piece of news.
-                if up.swap(false, Ordering::AcqRel) || !told.swap(true, Ordering::AcqRel) {
-                    told.store(true, Ordering::Release);
-                    talk.say(&format!("{label}{what}: not connected, trying again: {reason}"));
-                }
-            }
-            LinkState::Failed(error) => trouble.fail(code(error), error.to_string()),
-            LinkState::Connecting | LinkState::Closed => {}
-        })
-    }
-}
-
-fn code(error: &MqttError) -> u8 {
-    match error {
-        MqttError::TakenOver { .. } => exit::TAKEN_OVER,
-        MqttError::ConnectTimeout { .. } => exit::UNREACHABLE,
-        MqttError::Config(_) => exit::USAGE,
-        _ => exit::FAILED,
     }
 }

@@ -8,7 +8,8 @@
 //! written off as dead letters.
 
 use super::acks::{Acks, Tag};
-use rarog_connectors::mqtt::{Message, MqttSource, Receipt};
+use super::messages::MessageSource;
+use rarog_connectors::mqtt::{Message, Receipt};
 use rarog_dataflow::rt::DeadRecord;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -39,7 +40,7 @@ struct Inner {
 pub struct Progress {
     inner: Mutex<Inner>,
     /// By inlet; set once they are open.
-    sources: OnceLock<Vec<Option<Arc<MqttSource>>>>,
+    sources: OnceLock<Vec<Option<MessageSource>>>,
 }
 
 impl Progress {
@@ -48,7 +49,7 @@ impl Progress {
     }
 
     /// The sources to acknowledge to, by inlet.
-    pub fn connect(&self, sources: Vec<Option<Arc<MqttSource>>>) {
+    pub fn connect(&self, sources: Vec<Option<MessageSource>>) {
         // Set once, when the pipeline starts; a second set has no meaning.
         _ = self.sources.set(sources);
     }

@@ -8,10 +8,12 @@
 //! Pure. Subscriptions of one connector share a connection; those of the same filter are one source, because they see the
 //! same records: the plan that runs names it for all of them.
 
+use super::http;
 use super::params::Params;
 use super::topic;
 use rarog_connectors::client_id::{End, for_run};
 use rarog_connectors::generator::GeneratorConfig;
+use rarog_connectors::http::{HttpSinkConfig, HttpSourceConfig};
 use rarog_connectors::mqtt::{Address, MqttConfig, Qos, SinkConfig, SourceConfig};
 use rarog_lang::plan::{Connector, NodeId, Op, Plan, Subscription, Window};
 use std::path::PathBuf;
@@ -35,7 +37,7 @@ pub enum LineFormat {
 /// A subscription within a connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Route {
-    /// MQTT topic filter.
+    /// MQTT topic filter, or path of a server.
     pub filter: String,
     /// The source that its messages belong to.
     pub source: u32,
@@ -49,6 +51,13 @@ pub enum Inlet {
         /// Its configuration.
         config: SourceConfig,
         /// Its subscriptions.
+        routes: Vec<Route>,
+    },
+    /// A server of our own.
+    Http {
+        /// Its configuration.
+        config: HttpSourceConfig,
+        /// Its paths.
         routes: Vec<Route>,
     },
     /// A file, or standard input for `-`.
@@ -74,6 +83,8 @@ pub enum Inlet {
 pub enum Outlet {
     /// One connection to a broker.
     Mqtt(SinkConfig),
+    /// Requests of one kind to one server.
+    Http(HttpSinkConfig),
     /// A file that is appended to.
     File(PathBuf),
     /// Standard output.
@@ -85,6 +96,7 @@ impl Inlet {
     pub fn prepare(&mut self, connect_timeout: Option<Duration>) -> String {
         match self {
             Inlet::Mqtt { config, .. } => prepare(&mut config.mqtt, connect_timeout),
+            Inlet::Http { config, .. } => config.paths.join(", "),
             Inlet::File { path, .. } => path.display().to_string(),
             Inlet::Generator { .. } => "generator".into(),
         }
@@ -96,6 +108,7 @@ impl Outlet {
     pub fn prepare(&mut self, connect_timeout: Option<Duration>) -> String {
         match self {
             Outlet::Mqtt(config) => prepare(&mut config.mqtt, connect_timeout),
+            Outlet::Http(config) => config.target.url.to_string(),
             Outlet::File(path) => path.display().to_string(),
             Outlet::Stdout => "standard output".into(),
         }
@@ -112,7 +125,7 @@ fn prepare(config: &mut MqttConfig, connect_timeout: Option<Duration>) -> String
 pub struct Sending {
     /// Index of its outlet.
     pub outlet: usize,
-    /// Topic.
+    /// Topic, or URL.
     pub topic: Arc<str>,
     /// Quality of service.
     pub qos: Qos,
@@ -160,6 +173,11 @@ pub fn wire(name: &str, plan: &Plan) -> Result<Wiring, String> {
             let params = Params { connector: &connector.name, call: params, own: &connector.params };
             wiring.send(name, connector, params, node as NodeId)?;
         }
+        if let Op::Alert { webhook: Some(url), .. } = &what.op {
+            let outlet = wiring.outlet(Outlet::Http(http::webhook(url)?));
+            let sending = Sending { outlet, topic: url.clone(), qos: Qos::default(), retain: false };
+            wiring.sending[node] = Some(sending);
+        }
     }
     wiring.part_filters();
     if !needs_clocks(plan) {
@@ -183,6 +201,7 @@ impl Wiring {
         let params = Params { connector: &connector.name, call: &of.params, own: &connector.params };
         let source = match &*connector.kind {
             "mqtt" => self.subscribe_mqtt(name, connector, params, next)?,
+            "http" => self.serve(http::source(params)?, next)?,
             "file" | "stdin" => {
                 let (path, format) = (self::path(connector, params)?, line_format(params)?);
                 let by_name = path.extension().is_some_and(|extension| extension == "evt");
@@ -242,7 +261,7 @@ impl Wiring {
     /// topic changes.
     fn join_sources(&mut self, same: &mut [u32]) {
         for inlet in &mut self.inlets {
-            let Inlet::Mqtt { routes, .. } = inlet else { continue };
+            let (Inlet::Mqtt { routes, .. } | Inlet::Http { routes, .. }) = inlet else { continue };
             let Some(first) = routes.first().map(|route| route.source) else { continue };
             for route in routes {
                 same.iter_mut().filter(|source| **source == route.source).for_each(|source| *source = first);
@@ -274,6 +293,43 @@ impl Wiring {
         }
     }
 
+    /// Adds a path to the server of its host and port.
+    fn serve(&mut self, config: HttpSourceConfig, source: u32) -> Result<u32, String> {
+        let path = config.paths[0].clone();
+        let same = self.inlets.iter_mut().find_map(|inlet| match inlet {
+            Inlet::Http { config: other, routes } if other.port == config.port => Some((other, routes)),
+            _ => None,
+        });
+        let Some((other, routes)) = same else {
+            self.inlets.push(Inlet::Http { config, routes: vec![Route { filter: path, source }] });
+            return Ok(source);
+        };
+        if (&other.host, &other.token) != (&config.host, &config.token) {
+            return Err(format!("port {}: two connectors use it with another host or token", config.port));
+        }
+        if let Some(route) = routes.iter().find(|route| route.filter == path) {
+            return Ok(route.source);
+        }
+        other.paths.push(path.clone());
+        routes.push(Route { filter: path, source });
+        Ok(source)
+    }
+
+    /// The index of an outlet, which those that are the same share.
+    fn outlet(&mut self, outlet: Outlet) -> usize {
+        let same = |other: &Outlet| match (other, &outlet) {
+            (Outlet::Mqtt(a), Outlet::Mqtt(b)) => a.mqtt.client_id == b.mqtt.client_id,
+            (Outlet::Http(a), Outlet::Http(b)) => a.target == b.target && a.wait_for_server == b.wait_for_server,
+            (Outlet::File(a), Outlet::File(b)) => a == b,
+            (Outlet::Stdout, Outlet::Stdout) => true,
+            _ => false,
+        };
+        self.outlets.iter().position(same).unwrap_or_else(|| {
+            self.outlets.push(outlet);
+            self.outlets.len() - 1
+        })
+    }
+
     fn add_file(&mut self, path: PathBuf, format: LineFormat, source: u32) -> u32 {
         let same = self.inlets.iter().find_map(|inlet| match inlet {
             Inlet::File { path: other, source, .. } if *other == path => Some(*source),
@@ -293,24 +349,20 @@ impl Wiring {
                 let mqtt = mqtt(name, connector, params, End::Sink)?;
                 (Outlet::Mqtt(SinkConfig::new(mqtt)), qos)
             }
+            "http" => (Outlet::Http(http::sink(params)?), Qos::default()),
             "file" => (Outlet::File(path(connector, params)?), Qos::default()),
             "stdout" | "console" => (Outlet::Stdout, Qos::default()),
             kind => return Err(format!("connector {}: this build cannot send to {kind}", connector.name)),
         };
-        if !matches!(outlet, Outlet::Mqtt(_)) && line_format(params)? == Some(LineFormat::Evt) {
+        if matches!(outlet, Outlet::File(_) | Outlet::Stdout) && line_format(params)? == Some(LineFormat::Evt) {
             return Err(format!("connector {}: records are written as JSON lines, not as evt", connector.name));
         }
-        let same = |other: &Outlet| match (other, &outlet) {
-            (Outlet::Mqtt(a), Outlet::Mqtt(b)) => a.mqtt.client_id == b.mqtt.client_id,
-            (Outlet::File(a), Outlet::File(b)) => a == b,
-            (Outlet::Stdout, Outlet::Stdout) => true,
-            _ => false,
+        let url = if let Outlet::Http(config) = &outlet { Some(config.target.url.to_string()) } else { None };
+        let index = self.outlet(outlet);
+        let topic = match url {
+            Some(url) => url,
+            None => params.text("topic")?.unwrap_or_else(|| format!("{}-output", connector.name)),
         };
-        let index = self.outlets.iter().position(same).unwrap_or_else(|| {
-            self.outlets.push(outlet);
-            self.outlets.len() - 1
-        });
-        let topic = params.text("topic")?.unwrap_or_else(|| format!("{}-output", connector.name));
         if matches!(self.outlets[index], Outlet::Mqtt(_)) && topic.contains(['+', '#', '\0']) {
             return Err(format!(
                 "connector {}: records cannot be sent to `{topic}`, which is a filter",
@@ -412,142 +464,4 @@ fn generator(params: Params<'_>) -> Result<GeneratorConfig, String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use rarog_lang::plan::{Input, Node};
-    use rarog_lang::span::Span;
-    use rarog_lang::value::Value;
-
-    fn pairs(list: &[(&str, &str)]) -> Vec<(Arc<str>, Value)> {
-        list.iter().map(|(name, value)| ((*name).into(), Value::Str((*value).into()))).collect()
-    }
-
-    fn connector(name: &str, kind: &str, params: &[(&str, &str)]) -> Connector {
-        Connector { name: name.into(), kind: kind.into(), params: pairs(params) }
-    }
-
-    fn from(event: &str, connector: u32, params: &[(&str, &str)]) -> Subscription {
-        Subscription { connector, event: event.into(), params: pairs(params), time_field: None, idle: None }
-    }
-
-    fn send(connector: u32, params: &[(&str, &str)]) -> Node {
-        let op = Op::Send { connector, params: pairs(params), output: true };
-        Node { op, inputs: vec![], layout: 0, stream: 0, span: Span::default() }
-    }
-
-    /// A node that goes by clocks.
-    fn clocked() -> Node {
-        Node { op: Op::Distinct { by: vec![], within: Some(1), per_window: false }, ..send(0, &[]) }
-    }
-
-    fn broker() -> Connector {
-        connector("broker", "mqtt", &[("host", "h"), ("port", "1999")])
-    }
-
-    fn mqtt_source(wiring: &Wiring, index: usize) -> (&SourceConfig, &[Route]) {
-        match &wiring.inlets[index] {
-            Inlet::Mqtt { config, routes } => (config, routes),
-            other => panic!("{other:?}"),
-        }
-    }
-
-    #[test]
-    fn subscriptions_of_a_connector_share_a_connection_and_equal_filters_a_source() {
-        let input = |of: &[u32]| Input {
-            event: "E".into(),
-            declared: None,
-            time_field: None,
-            layout: 0,
-            whole: false,
-            subscriptions: of.to_vec(),
-        };
-        let long = Subscription { idle: Some(60_000_000_000), ..from("B", 0, &[("topic", "a")]) };
-        let plan = Plan {
-            connectors: vec![broker()],
-            subscriptions: vec![
-                from("A", 0, &[("topic", "a"), ("qos", "0")]),
-                long,
-                from("C", 0, &[("topic", "c/#")]),
-                from("D", 0, &[("client_id", "mine")]),
-            ],
-            inputs: vec![input(&[0]), input(&[1]), input(&[0, 1, 2]), input(&[3])],
-            nodes: vec![send(0, &[]), send(0, &[("topic", "out"), ("qos", "0"), ("retain", "true")]), clocked()],
-            ..Plan::default()
-        };
-        let wiring = wire("run", &plan).expect("it can be wired");
-        let (config, routes) = mqtt_source(&wiring, 0);
-        assert_eq!(config.mqtt.client_id, "rarog-run-broker-src");
-        assert_eq!(config.mqtt.addresses, [Address::new("h", 1999)]);
-        assert_eq!(config.topics, [("a".into(), Qos::AtLeastOnce), ("c/#".into(), Qos::AtLeastOnce)]);
-        assert_eq!(routes.iter().map(|route| route.source).collect::<Vec<_>>(), [0, 1]);
-        let (own, routes) = mqtt_source(&wiring, 1);
-        assert_eq!((own.mqtt.client_id.as_str(), routes[0].source), ("mine-rarog-run-broker-src", 2));
-        assert_eq!(own.topics[0].0, DEFAULT_TOPIC);
-        let named: Vec<_> = wiring.plan.inputs.iter().map(|input| input.subscriptions.clone()).collect();
-        assert_eq!(named, [vec![0], vec![0], vec![0, 1], vec![2]]);
-        assert_eq!(wiring.idle, [Duration::from_secs(60), DEFAULT_IDLE, DEFAULT_IDLE]);
-        assert_eq!((wiring.outlets.len(), wiring.warnings.len()), (1, 2));
-        let sending: Vec<_> = wiring.sending.iter().flatten().collect();
-        assert_eq!((&*sending[0].topic, sending[0].qos, sending[0].retain), ("broker-output", Qos::AtLeastOnce, false));
-        assert_eq!((&*sending[1].topic, sending[1].qos, sending[1].retain), ("out", Qos::AtMostOnce, true));
-    }
-
-    #[test]
-    fn a_filter_that_another_covers_is_not_subscribed() {
-        let topics = |list: &[&str]| {
-            let subscriptions = list.iter().map(|topic| from("A", 0, &[("topic", topic)])).collect();
-            let mut plan = Plan { connectors: vec![broker()], subscriptions, ..Plan::default() };
-            plan.subscriptions[0].params.push(("qos".into(), Value::Int(0)));
-            wire("run", &plan).expect("it can be wired")
-        };
-        let wiring = topics(&["a/#", "a/b", "c", "a/+/x"]);
-        let (config, routes) = mqtt_source(&wiring, 0);
-        assert_eq!(config.topics, [("a/#".into(), Qos::AtLeastOnce), ("c".into(), Qos::AtLeastOnce)]);
-        assert_eq!(config.unwanted, ["a/b", "a/+/x"]);
-        assert_eq!((routes.len(), wiring.idle.len()), (4, 4));
-        assert_eq!(routes.iter().map(|route| route.source).collect::<Vec<_>>(), [0; 4], "nobody asks for clocks");
-        let wiring = topics(&["a/+", "+/b"]);
-        assert_eq!(mqtt_source(&wiring, 0).0.topics.len(), 2);
-        assert!(wiring.warnings.iter().any(|warning| warning.contains("a/+ and +/b")), "{:?}", wiring.warnings);
-    }
-
-    #[test]
-    fn files_and_generators_are_sources_and_files_are_sinks() {
-        let plan = Plan {
-            connectors: vec![
-                connector("f", "file", &[("path", "x.evt")]),
-                connector("g", "generator", &[("rate", "5"), ("count", "7")]),
-                connector("c", "console", &[]),
-            ],
-            subscriptions: vec![from("A", 0, &[]), from("B", 1, &[]), from("C", 0, &[])],
-            nodes: vec![send(2, &[]), send(0, &[("path", "out.jsonl")])],
-            ..Plan::default()
-        };
-        let wiring = wire("run", &plan).expect("it can be wired");
-        assert_eq!((wiring.inlets.len(), wiring.idle.len()), (2, 2));
-        assert!(matches!(&wiring.inlets[0], Inlet::File { format: LineFormat::Evt, source: 0, .. }));
-        assert!(matches!(&wiring.inlets[1], Inlet::Generator { config, source: 1 } if config.count == Some(7)));
-        assert!(matches!(&wiring.outlets[1], Outlet::File(path) if path.ends_with("out.jsonl")));
-    }
-
-    #[test]
-    fn what_cannot_be_opened_is_said() {
-        let refused = |connector: Connector, params: &[(&str, &str)]| {
-            let mut plan = Plan { connectors: vec![connector], ..Plan::default() };
-            plan.nodes = vec![send(0, params)];
-            wire("run", &plan).expect_err("it cannot be opened")
-        };
-        for (error, part) in [
-            (refused(connector("c", "mqtt", &[]), &[]), "host"),
-            (refused(connector("c", "mqtt", &[("host", "h"), ("tls", "true")]), &[]), "TLS"),
-            (refused(connector("c", "mqtt", &[("host", "h"), ("protocol", "3.1.1")]), &[]), "3.1.1"),
-            (refused(connector("c", "mqtt", &[("url", "http://h")]), &[]), "scheme"),
-            (refused(broker(), &[("topic", "a/#")]), "filter"),
-            (refused(broker(), &[("qos", "3")]), "qos"),
-            (refused(connector("c", "http", &[]), &[]), "http"),
-            (refused(connector("c", "file", &[]), &[]), "path"),
-        ] {
-            assert!(error.contains("connector") && error.contains(part), "{error}");
-        }
-    }
-}
+mod tests;
