@@ -8,7 +8,7 @@ use super::matched_scope::MatchedScope;
 use super::record::Record;
 use super::shape::Shape;
 use super::sources::{Reading, conditions, join_clocks};
-use crate::ast::{Arg, Expr as AstExpr, Ident, Input, JoinKind, Op as AstOp, Stream as AstStream};
+use crate::ast::{Arg, Expr as AstExpr, Ident, Input, JoinKind, Op as AstOp, Source, Stream as AstStream};
 use crate::diagnostic::Diagnostic;
 use crate::plan::{ClockTerm, Expr, Join, Op, StreamId};
 use crate::span::Span;
@@ -135,8 +135,11 @@ impl Chain<'_, '_> {
     /// `.on(c)`
     pub(super) fn on(&mut self, word: &Ident, args: &[Arg]) {
         if !self.is_join() {
-            let problem = Diagnostic::new("E0507", word.span, ".on belongs to a join");
-            self.expressions.report(problem.help("use .where(…) for a condition"));
+            let (message, help) = match &self.ast.source {
+                Source::Join(..) => (".on belongs to a join, and here its row has been replaced", "move it in front of that"),
+                _ => (".on belongs to a join", "use .where(…) for a condition"),
+            };
+            self.expressions.report(Diagnostic::new("E0507", word.span, message).help(help));
             return;
         }
         let bound = self.bind(word, &["condition"], 1, args);

@@ -263,9 +263,11 @@ impl<'s, 'a: 's> Streams<'s, 'a> {
                 self.expressions.report(problem.help("add .emit(…) or .to(…)"));
             }
         }
+        let within: HashSet<&Arc<str>> = patterns.values().flatten().copied().collect();
         for item in declared.items() {
             if let Item::Pattern(pattern) = item
                 && !read.contains(&pattern.name.name)
+                && !within.contains(&pattern.name.name)
             {
                 let message = format!("pattern {} is never used", pattern.name.name);
                 let problem = Diagnostic::new("W0203", pattern.name.span, message);
