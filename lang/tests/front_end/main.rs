@@ -5,6 +5,7 @@ mod cases;
 mod common;
 mod composites;
 mod formatting;
+mod long_programs;
 mod meaning;
 mod mutated_programs;
 mod parse_cases;

@@ -12,6 +12,10 @@ use crate::value::Type;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+/// Most bytes of names that the fields of all matches and rows as whole records may have together: matches of matches of
+/// matches have ever more and longer ones.
+const NAMED_BYTES: usize = 4 << 20;
+
 /// Index into the composites of a [`Graph`].
 pub(super) type CompositeId = u32;
 
@@ -207,6 +211,19 @@ impl Graph {
         Some(self.push_item(id, def, typed.expr))
     }
 
+    /// May all fields of such a record be named? Not if that were too many in this program.
+    pub fn afford(&mut self, matched: &Matched) -> bool {
+        for part in matched.parts.iter().filter(|part| part.shown) {
+            for name in part.shape.fields.keys() {
+                self.named_bytes += name.len() + part.prefix.len();
+                if self.named_bytes > NAMED_BYTES {
+                    return false;
+                }
+            }
+        }
+        true
+    }
+
     /// Says that the record is needed as a whole. Gives the nodes that are needed whole for it.
     pub(super) fn need_composite(&mut self, id: CompositeId) -> Vec<NodeId> {
         let composite = &mut self.composites[id as usize];
@@ -226,6 +243,10 @@ impl Graph {
                 nodes.clone_from(&self.nodes[composite.node as usize].inputs);
             }
             return nodes;
+        }
+        if !self.afford(&matched) {
+            self.overfull = true;
+            return Vec::new();
         }
         // Those that were read already stand in the order of reading: they stay, hidden, for those who read them.
         let layout = self.layout_of(self.composites[id as usize].node) as usize;

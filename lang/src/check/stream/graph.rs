@@ -33,6 +33,10 @@ pub(super) struct Graph {
     /// Where each layout has the column of a name.
     pub(super) places: Vec<HashMap<Arc<str>, u32>>,
     pub(super) composites: Vec<Composite>,
+    /// Bytes of names of fields that matches and rows have had as whole records.
+    pub(super) named_bytes: usize,
+    /// Did one of them have too many?
+    pub overfull: bool,
     pub inputs: Vec<Input>,
     by_event: HashMap<Arc<str>, NodeId>,
 }

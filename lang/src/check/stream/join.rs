@@ -136,7 +136,9 @@ impl Chain<'_, '_> {
     pub(super) fn on(&mut self, word: &Ident, args: &[Arg]) {
         if !self.is_join() {
             let (message, help) = match &self.ast.source {
-                Source::Join(..) => (".on belongs to a join, and here its row has been replaced", "move it in front of that"),
+                Source::Join(..) => {
+                    (".on belongs to a join, and here its row has been replaced", "move it in front of that")
+                }
                 _ => (".on belongs to a join", "use .where(…) for a condition"),
             };
             self.expressions.report(Diagnostic::new("E0507", word.span, message).help(help));

@@ -69,6 +69,8 @@ struct Streams<'s, 'a> {
     expressions: Expressions<'a>,
     graph: Graph,
     known: HashMap<Arc<str>, Known>,
+    /// Of the event types that are read, by their node.
+    shapes: HashMap<NodeId, Shape>,
     undeclared: HashSet<Arc<str>>,
     subscriptions: Vec<plan::Subscription>,
     topics: HashMap<Arc<str>, Vec<(u32, Option<Value>)>>,
@@ -84,6 +86,7 @@ pub(super) fn check<'a>(expressions: Expressions<'a>) -> (Plan, super::problems:
         expressions,
         graph: Graph::default(),
         known: HashMap::new(),
+        shapes: HashMap::new(),
         undeclared: HashSet::new(),
         subscriptions: Vec::new(),
         topics: HashMap::new(),
@@ -216,9 +219,15 @@ impl<'s, 'a: 's> Streams<'s, 'a> {
         stream.node = record.node;
         stream.clock = clock.clone();
         stream.used = has_output;
+        let affordable = record.matched.as_ref().is_none_or(|matched| self.graph.afford(matched));
+        if !affordable || std::mem::take(&mut self.graph.overfull) {
+            let problem = Diagnostic::new("E0900", ast.name.span, "a record of so many fields is not supported yet");
+            self.expressions.report(problem.help("emit what is needed: .emit(x: a.x)"));
+        }
         let typed = record.event.as_ref() == Some(&ast.name.name);
         let (node, of_late, revised) = (record.node, of_late.is_some(), record.revised);
-        let known = Known { node, shape: record.into_shape(), names, clock, typed, late, of_late, revised, vague };
+        let shape = if affordable { record.into_shape() } else { Shape::unknown() };
+        let known = Known { node, shape, names, clock, typed, late, of_late, revised, vague };
         if self.is_meant(ast) {
             self.known.insert(ast.name.name.clone(), known);
         }

@@ -19,7 +19,7 @@ use crate::ast::{Ident, Op as AstOp, Pattern, Source, StepTarget, Stream as AstS
 use crate::diagnostic::Diagnostic;
 use crate::plan::{ClockTerm, InputId, NodeId, Op, Sequence, StreamId};
 use indexmap::IndexMap;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// Between two arrows only these may stand.
@@ -42,6 +42,8 @@ pub(super) struct Draft {
     pub inputs: Vec<SequenceInput>,
     ports: HashMap<NodeId, u32>,
     slots: HashMap<Arc<str>, u32>,
+    /// Patterns that stand as steps, which is refused.
+    pub patterns: HashSet<Arc<str>>,
     /// The longest delay of each input.
     clock: IndexMap<Option<InputId>, i64>,
     /// The parts of a match.
@@ -50,9 +52,9 @@ pub(super) struct Draft {
 
 impl Draft {
     fn new(composite: CompositeId, stream: StreamId, event: Arc<str>) -> Draft {
-        let (inputs, ports, slots) = (Vec::new(), HashMap::new(), HashMap::new());
+        let (inputs, ports, slots, patterns) = (Vec::new(), HashMap::new(), HashMap::new(), HashSet::new());
         let matched = Matched::new(composite, Of::Sequence, event);
-        Draft { composite, stream, inputs, ports, slots, clock: IndexMap::new(), matched }
+        Draft { composite, stream, inputs, ports, slots, patterns, clock: IndexMap::new(), matched }
     }
 
     /// The input that a node is.

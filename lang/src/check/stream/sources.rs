@@ -93,9 +93,11 @@ impl<'s, 'a: 's> Streams<'s, 'a> {
         }
         let node = self.graph.input(&name.name, stream, name.span);
         let Op::Input(input) = self.graph.nodes[node as usize].op else { unreachable!("an event type is an input") };
+        let declared = self.expressions.declared();
+        let shape = self.shapes.entry(node).or_insert_with(|| Shape::of_event(&name.name, declared)).clone();
         Reading {
             node,
-            shape: Shape::of_event(&name.name, self.expressions.declared()),
+            shape,
             names: vec![name.name.clone()],
             clock: vec![ClockTerm { input: Some(input), delay: 0 }],
             event: Some(name.name.clone()),

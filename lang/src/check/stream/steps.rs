@@ -215,8 +215,12 @@ impl<'s, 'a: 's> Streams<'s, 'a> {
     /// A pattern as a step is refused; nothing follows from the names of its own steps.
     fn name_parts_of_pattern(&mut self, name: &Ident, seen: &mut Matched, draft: &mut Draft) {
         let Some(pattern) = self.expressions.declared().pattern(&name.name) else { return };
+        if !draft.patterns.insert(name.name.clone()) {
+            return;
+        }
         let mut names = Vec::new();
         names_in_pattern(&pattern.expr, &mut names);
+        names.retain(|name| seen.find(&name.name).is_none());
         for name in names {
             let node = self.reading_of_nothing(draft.stream, name);
             let (names, prefix) = (vec![name.name.clone()], name.name.clone());
