@@ -3,10 +3,12 @@
 //! Invariant: a request is answered, or the connection it went over is not used again.
 
 use super::config::HttpTarget;
+use super::tls;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, RETRY_AFTER, USER_AGENT};
+use hyper::rt::{Read, Write};
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use std::sync::Arc;
@@ -74,10 +76,10 @@ impl Client {
         let stream = TcpStream::connect(self.target.url.address()).await.map_err(|error| error.to_string())?;
         // Without it small requests wait for the acknowledgement of the one before; nothing is lost if it fails.
         _ = stream.set_nodelay(true);
-        let (sender, connection) = handshake(TokioIo::new(stream)).await.map_err(|error| error.to_string())?;
-        // Ends with the connection; what goes wrong is reported to the request as well.
-        tokio::spawn(async move { _ = connection.await });
-        Ok(sender)
+        if !self.target.url.is_secure() {
+            return begin(TokioIo::new(stream)).await;
+        }
+        begin(TokioIo::new(tls::connect(self.target.url.address().0, stream).await?)).await
     }
 
     async fn exchange(&mut self, mut connection: SendRequest<Full<Bytes>>, body: &Bytes, id: &str) -> Reply {
@@ -125,6 +127,14 @@ impl Client {
         }
         Ok(request)
     }
+}
+
+/// Speaks HTTP over a connection that stands.
+async fn begin(stream: impl Read + Write + Unpin + Send + 'static) -> Result<SendRequest<Full<Bytes>>, String> {
+    let (sender, connection) = handshake(stream).await.map_err(|error| error.to_string())?;
+    // Ends with the connection; what goes wrong is reported to the request as well.
+    tokio::spawn(async move { _ = connection.await });
+    Ok(sender)
 }
 
 /// An error of the HTTP library with what is behind it, which its own text leaves out.

@@ -9,6 +9,7 @@
 
 use super::client::{Client, Reply};
 use super::config::HttpSinkConfig;
+use super::tls;
 use super::trouble::{Trouble, TroubleHook};
 use crate::backoff::Backoff;
 use crate::mqtt::{Failure, Outcome, Output, Ticket};
@@ -65,6 +66,9 @@ impl HttpSink {
         on_outcomes: impl FnMut(&[Outcome]) + Send + 'static,
         on_trouble: TroubleHook,
     ) -> Result<HttpSink, String> {
+        if config.target.url.is_secure() {
+            tls::check()?;
+        }
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| format!("cannot start a runtime: {error}"))?;
         let (queue, outputs) = unbounded_channel();

@@ -1,16 +1,18 @@
-//! An `http` URL, taken apart once: where to connect, what to ask for.
+//! An `http` or `https` URL, taken apart once: where to connect, what to ask for.
 //!
 //! Only what posting needs; no user information, no fragments. Invariant: [`Url::target`] begins with `/` and can stand in a
 //! request line.
 
 use std::fmt;
 
-/// The port of plain HTTP.
-const DEFAULT_PORT: u16 = 80;
+/// The port of plain HTTP, and of HTTP over TLS.
+const PLAIN_PORT: u16 = 80;
+const SECURE_PORT: u16 = 443;
 
 /// Where a sink posts to.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Url {
+    secure: bool,
     /// Name or IP address, IPv6 without brackets.
     host: String,
     port: u16,
@@ -18,17 +20,15 @@ pub struct Url {
 }
 
 impl Url {
-    /// Parses `http://host[:port][/path][?query]`.
+    /// Parses `http[s]://host[:port][/path][?query]`.
     pub fn parse(text: &str) -> Result<Url, UrlError> {
         let fail = |why: &'static str| Err(UrlError { text: text.to_owned(), why });
         let Some((scheme, rest)) = text.split_once("://") else {
-            return fail("it does not begin with http://");
+            return fail("it does not begin with http:// or https://");
         };
-        if scheme.eq_ignore_ascii_case("https") {
-            return fail("https is not supported yet; use http, for example to a proxy on this machine");
-        }
-        if !scheme.eq_ignore_ascii_case("http") {
-            return fail("unknown scheme; use http://");
+        let secure = scheme.eq_ignore_ascii_case("https");
+        if !secure && !scheme.eq_ignore_ascii_case("http") {
+            return fail("unknown scheme; use http:// or https://");
         }
         let end = rest.find(['/', '?']).unwrap_or(rest.len());
         let (authority, target) = rest.split_at(end);
@@ -49,11 +49,11 @@ impl Url {
         if host.is_empty() {
             return fail("the host is missing");
         }
-        let Ok(port) = port.map_or(Ok(DEFAULT_PORT), str::parse) else {
+        let Ok(port) = port.map_or(Ok(default_port(secure)), str::parse) else {
             return fail("the port is not a number from 1 to 65535");
         };
         let target = if target.starts_with('/') { target.to_owned() } else { format!("/{target}") };
-        Ok(Url { host: host.to_owned(), port, target })
+        Ok(Url { secure, host: host.to_owned(), port, target })
     }
 
     /// The URL with a path behind its own; a query stays at the end.
@@ -68,17 +68,18 @@ impl Url {
 
     /// Host and port, as the Host header has them.
     pub fn authority(&self) -> String {
-        match (self.host.contains(':'), self.port) {
-            (true, DEFAULT_PORT) => format!("[{}]", self.host),
-            (true, port) => format!("[{}]:{port}", self.host),
-            (false, DEFAULT_PORT) => self.host.clone(),
-            (false, port) => format!("{}:{port}", self.host),
-        }
+        let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
+        if self.port == default_port(self.secure) { host } else { format!("{host}:{}", self.port) }
     }
 
     /// Path and query.
     pub fn target(&self) -> &str {
         &self.target
+    }
+
+    /// Is TLS spoken?
+    pub fn is_secure(&self) -> bool {
+        self.secure
     }
 
     pub(crate) fn address(&self) -> (&str, u16) {
@@ -88,8 +89,13 @@ impl Url {
 
 impl fmt::Display for Url {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "http://{}{}", self.authority(), self.target)
+        let scheme = if self.secure { "https" } else { "http" };
+        write!(f, "{scheme}://{}{}", self.authority(), self.target)
     }
+}
+
+fn default_port(secure: bool) -> u16 {
+    if secure { SECURE_PORT } else { PLAIN_PORT }
 }
 
 /// A URL that cannot be used.
@@ -111,20 +117,21 @@ mod tests {
             ("HTTP://h:80/a?b=c", "h", "/a?b=c"),
             ("http://10.0.0.1:8080?x", "10.0.0.1:8080", "/?x"),
             ("http://[::1]:81/a", "[::1]:81", "/a"),
+            ("https://h:443/a", "h", "/a"),
+            ("https://h:80", "h:80", "/"),
         ] {
             let url = Url::parse(text).expect(text);
             assert_eq!((url.authority().as_str(), url.target()), (authority, target), "{text}");
         }
         let join = |text: &str, path: &str| Url::parse(text).expect(text).join(path).expect(path).to_string();
         assert_eq!(join("http://h/a/", "/b"), "http://h/a/b");
-        assert_eq!(join("http://h?k=v", "b/c"), "http://h/b/c?k=v");
+        assert_eq!(join("https://h?k=v", "b/c"), "https://h/b/c?k=v");
     }
 
     #[test]
     fn what_cannot_be_posted_to_is_refused_with_a_reason() {
         for (text, why) in [
             ("h/a", "http://"),
-            ("https://h", "https is not supported"),
             ("ftp://h", "scheme"),
             ("http://u:p@h", "token"),
             ("http://", "host"),

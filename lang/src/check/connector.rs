@@ -5,7 +5,6 @@ use super::scope::NoRecord;
 use crate::ast::{self, Arg, Ident};
 use crate::diagnostic::Diagnostic;
 use crate::plan;
-use crate::span::Span;
 use crate::value::Value;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -222,24 +221,11 @@ impl Expressions<'_> {
         let value =
             self.asked(&name.name, &arg.value, what, help, |value| takes.accepts(value).then(|| value.clone()))?;
         let old_protocol = &*name.name == "protocol" && value == Value::Str("3.1.1".into());
-        if let Value::Str(text) = &value
-            && kind.name == "http"
-        {
-            self.refuse_https(text, arg.value.span);
-        }
         if old_protocol || kind.not_run.contains(&&*name.name) {
             let message = format!("{} of {} connectors is not supported yet", name.name, kind.name);
             self.report(Diagnostic::new("E0900", name.span, message));
         }
         Some((name.name.clone(), value))
-    }
-
-    /// E0900 for a URL that needs TLS.
-    pub(in crate::check) fn refuse_https(&mut self, url: &str, span: Span) {
-        if url.get(..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https:")) {
-            let problem = Diagnostic::new("E0900", span, "https is not supported yet");
-            self.report(problem.help("use http, for example to a proxy on the same machine that speaks TLS"));
-        }
     }
 
     fn unknown_connector_param(&mut self, kind: &Kind, name: &Ident) {

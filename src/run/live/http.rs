@@ -114,7 +114,7 @@ mod tests {
         let h = text("http://h");
         for (error, part) in [
             (with(&[], &[], sink).expect_err("no URL"), "url"),
-            (with(&[("url", text("https://h"))], &[], sink).expect_err("TLS"), "https"),
+            (with(&[("url", text("ftp://h"))], &[], sink).expect_err("no HTTP"), "https://"),
             (with(&[("url", h.clone())], &[("method", "GET")], sink).expect_err("no body"), "POST, PUT or PATCH"),
             (with(&[("url", h.clone()), ("headers", Value::Int(1))], &[], sink).expect_err("no map"), "headers"),
             (with(&[("url", h)], &[("path", "a b")], sink).expect_err("a blank"), "%20"),

@@ -23,10 +23,16 @@ pub struct Process {
 impl Process {
     /// Starts `rarog` with these arguments; its output goes to files in `directory` that begin with `name`.
     pub fn rarog(directory: &Path, name: &str, arguments: &[&str]) -> Process {
+        Self::rarog_with(directory, name, arguments, &[])
+    }
+
+    /// The same with these variables of its environment.
+    pub fn rarog_with(directory: &Path, name: &str, arguments: &[&str], environment: &[(&str, &Path)]) -> Process {
         let (stdout, stderr) = (directory.join(format!("{name}.out")), directory.join(format!("{name}.err")));
         let file = |path: &Path| File::create(path).expect("the temporary directory is writable");
         let child = Command::new(binary())
             .args(arguments)
+            .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(file(&stdout))
             .stderr(file(&stderr))

@@ -2,8 +2,12 @@
 //!
 //! Invariant: a request is recorded before it is answered.
 
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -27,7 +31,7 @@ impl Parcel {
 }
 
 /// Reads one from a connection; `None` at its end.
-pub fn read(stream: &mut BufReader<TcpStream>) -> Option<Parcel> {
+pub fn read(stream: &mut impl BufRead) -> Option<Parcel> {
     let (mut first, mut headers) = (String::new(), String::new());
     if stream.read_line(&mut first).ok()? == 0 {
         return None;
@@ -69,6 +73,23 @@ pub struct Web {
 impl Web {
     /// Listens on a port, 0 for a free one.
     pub fn start(port: u16, answer: impl Fn(usize) -> &'static str + Send + Sync + 'static) -> Web {
+        Self::over(port, answer, |stream| Some(Box::new(stream)))
+    }
+
+    /// The same over TLS, with the certificate of the directory `tls`, which [`trusted`] vouches for.
+    pub fn start_secure(port: u16, answer: impl Fn(usize) -> &'static str + Send + Sync + 'static) -> Web {
+        let config = tls();
+        Self::over(port, answer, move |stream| {
+            let connection = ServerConnection::new(config.clone()).ok()?;
+            Some(Box::new(StreamOwned::new(connection, stream)))
+        })
+    }
+
+    fn over(
+        port: u16,
+        answer: impl Fn(usize) -> &'static str + Send + Sync + 'static,
+        begin: impl Fn(TcpStream) -> Option<Box<dyn Stream>> + Send + 'static,
+    ) -> Web {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).expect("the port is free");
         let port = listener.local_addr().expect("it is bound").port();
         let (requests, arrived) = (Mutex::default(), Condvar::new());
@@ -76,6 +97,7 @@ impl Web {
         let of_thread = shared.clone();
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
+                let Some(stream) = begin(stream) else { continue };
                 let shared = of_thread.clone();
                 thread::spawn(move || answer_all(&shared, stream));
             }
@@ -100,7 +122,28 @@ impl Web {
     }
 }
 
-fn answer_all(shared: &Shared, stream: TcpStream) {
+/// A connection, with TLS or without.
+trait Stream: Read + Write + Send {}
+
+impl<S: Read + Write + Send> Stream for S {}
+
+/// The certificate that vouches for those of our servers.
+pub fn trusted() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tls/ca.pem")
+}
+
+fn tls() -> Arc<ServerConfig> {
+    let directory = trusted();
+    let directory = directory.parent().expect("it is in a directory");
+    let chain = CertificateDer::pem_file_iter(directory.join("server.pem")).expect("it is there");
+    let chain = chain.collect::<Result<Vec<_>, _>>().expect("it is a certificate");
+    let key = PrivateKeyDer::from_pem_file(directory.join("server.key")).expect("it is a key");
+    let builder = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()));
+    let builder = builder.with_safe_default_protocol_versions().expect("the provider has them").with_no_client_auth();
+    Arc::new(builder.with_single_cert(chain, key).expect("they belong together"))
+}
+
+fn answer_all(shared: &Shared, stream: Box<dyn Stream>) {
     let mut stream = BufReader::new(stream);
     while let Some(request) = read(&mut stream) {
         let number = {

@@ -1,7 +1,7 @@
 //! `rarog run` between HTTP and MQTT: what is posted is answered when it is safe, what cannot be delivered is not forgotten.
 
 use rarog_mqtt_tests::broker::{free_port, fresh_directory};
-use rarog_mqtt_tests::web::{Web, post, read};
+use rarog_mqtt_tests::web::{Web, post, read, trusted};
 use rarog_mqtt_tests::{Broker, Process, Publisher, program};
 use std::collections::BTreeSet;
 use std::io::BufRead;
@@ -187,4 +187,31 @@ fn an_alert_that_nobody_takes_becomes_a_dead_letter() {
     process.wait_for_stderr("dead letter undeliverable: to http://127.0.0.1", PATIENCE);
     let said = stop(process);
     assert!(said.contains("after 8 attempts") && said.contains("Hot: 1 alerts"), "{said}");
+}
+
+#[test]
+fn requests_go_over_tls_to_servers_that_can_be_proven() {
+    let (broker, web) = (Broker::start(), Web::start_secure(0, |_| "200 OK"));
+    let url = format!("https://localhost:{}/hook", web.port);
+    let text = format!(
+        "{}\nconnector web = http(url: \"{url}\")\nevent R:\n    n: int\nstream All = R\n    .from(source, topic: \"in\")\n    \
+         .alert(webhook: \"{url}\", message: \"{{n}}\")\n    .to(web)\n",
+        mqtt_in(&broker)
+    );
+    let path = program::write(broker.directory(), "program", &text);
+    let arguments = ["run", path.to_str().expect("temporary paths are text")];
+    let run = |name: &str, trust: &Path| {
+        let mut process = Process::rarog_with(broker.directory(), name, &arguments, &[("SSL_CERT_FILE", trust)]);
+        process.wait_for_stderr(CONNECTED, PATIENCE);
+        process
+    };
+    let mut process = run("doubting", &trusted().with_file_name("stranger.pem"));
+    publish(&broker, std::iter::once(reading(1, 60)));
+    process.wait_for_stderr("trying again: invalid peer certificate: UnknownIssuer", PATIENCE);
+    process.kill();
+    assert!(web.requests().is_empty(), "nothing is said to somebody who cannot be proven");
+    let process = run("trusting", &trusted());
+    web.wait_until(PATIENCE, |requests| requests.len() == 2);
+    let said = stop(process);
+    assert!(said.contains("in 1, out 1, late 0, dead 0") && said.contains("All: 1 alerts"), "{said}");
 }

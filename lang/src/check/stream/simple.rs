@@ -92,11 +92,7 @@ impl Chain<'_, '_> {
 
     pub(super) fn alert(&mut self, word: &Ident, args: &[Arg]) {
         let bound = self.bind_named(word, &["webhook", "message"], args);
-        let webhook = bound.args[0].and_then(|url| {
-            let text = self.expressions.text("webhook", &url.value)?;
-            self.expressions.refuse_https(&text, url.value.span);
-            Some(text)
-        });
+        let webhook = bound.args[0].and_then(|url| self.expressions.text("webhook", &url.value));
         let message = bound.args[1].map(|message| {
             let text = self.expressions.text("message", &message.value);
             text.map(|text| self.template(&text, message.value.span)).unwrap_or_default()

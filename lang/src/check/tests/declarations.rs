@@ -92,7 +92,6 @@ fn connectors_are_checked() {
         &[("E0900", "tls"), ("E0900", "protocol")],
     );
     declared_errors("connector C = mqtt(url: 'h', tls: true, port: 0)\n", &[("E0305", "0")]);
-    declared_errors("connector C = http(url: 'HTTPS://h')\n", &[("E0900", "'HTTPS://h'")]);
     declared_errors(
         "connector A = mqtt(brokers: ['a:1', 'b:2'], qos: 0, keep_alive: 30s, session_expiry: 1h, protocol: '5')\n\
          connector B = file(path: 'x.jsonl', format: 'jsonl')\nconnector C = stdin()\nconnector D = console(format: 'json')\n\
