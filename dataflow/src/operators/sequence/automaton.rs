@@ -119,8 +119,6 @@ pub struct Alternative {
     pub opens: Vec<Candidate>,
     /// Is the first element an AND?
     pub leads_with_and: bool,
-    /// Is one of its elements a Kleene element?
-    pub has_kleene: bool,
     /// `.each()`: slot of the last Kleene element, and whether it ends the list.
     pub each: Option<(usize, bool)>,
 }
@@ -291,21 +289,13 @@ impl Automaton {
             self.opening[taker.port] |= taker.bit;
         }
         let kleene = |element: &Element| matches!(element, Element::Event(event) if event.many);
-        let last = elements.iter().rposition(kleene);
-        let has_kleene = last.is_some();
-        let last = last.filter(|_| each);
+        let last = elements.iter().rposition(kleene).filter(|_| each);
         let each = last.and_then(|last| {
             let slot = takers[last].first().map(|&taker| self.takers[taker].slot)?;
             Some((slot, last + 1 == elements.len()))
         });
         let leads_with_and = matches!(elements.first(), Some(Element::And(_)));
-        self.alternatives.push(Alternative {
-            first: state_of(first, 0, false),
-            opens,
-            leads_with_and,
-            has_kleene,
-            each,
-        });
+        self.alternatives.push(Alternative { first: state_of(first, 0, false), opens, leads_with_and, each });
     }
 
     /// What follows from the guards and candidates of a state.

@@ -273,11 +273,9 @@ impl Engine {
         events.sort_unstable();
         let at = self.store.runs.get(run);
         let (partition, creation) = (at.partition, at.creation);
-        let alternative = self.automaton.states[at.state as usize].alternative;
-        let has_kleene = self.automaton.alternatives[alternative].has_kleene;
         let reported = &mut self.store.runs.partition_mut(partition).reported;
         let while_open = reported.iter().rev().take_while(|reported| reported.moment > creation);
-        if has_kleene && while_open.into_iter().any(|reported| reported.contains(&events)) {
+        if while_open.into_iter().any(|reported| reported.contains(&events)) {
             return true;
         }
         self.moment += 1;

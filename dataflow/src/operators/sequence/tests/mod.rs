@@ -1,4 +1,5 @@
 //! Sequences with hand-made plans.
 
 mod patterns;
+mod predicates;
 mod table;

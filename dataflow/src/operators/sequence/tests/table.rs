@@ -80,6 +80,11 @@ fn groups() {
 }
 
 #[test]
+fn one_member_of_a_group_takes_a_record_in_copies_too() {
+    gives(&within(mode(Mode::Any, sequence("A B|B")), 9), "A1 B2 B3", &["(1,2)@2", "(1,3)@3"]);
+}
+
+#[test]
 fn within_is_inclusive_and_the_oldest_runs_are_dropped() {
     gives(&within(sequence("A B"), 5), "A1@0 B2@5 A3@10 B4@16", &["(1,2)@5"]);
     let few = Sequence { max_runs: 2, ..sequence("A B") };
