@@ -266,22 +266,25 @@ impl KeyTable {
     ) {
         slots.clear();
         let varies = columns.varies();
-        for row in rows {
-            let slot = match self.find(columns, row) {
-                Some(slot) => {
-                    if varies {
-                        self.show_earlier(slot, columns, row, at(row).0);
-                    }
-                    slot
+        let mut slot_at = |row: usize| match self.find(columns, row) {
+            Some(slot) => {
+                if varies {
+                    self.show_earlier(slot, columns, row, at(row).0);
                 }
-                None => {
-                    let shared = known.and_then(|known| known.find(columns, row).map(|slot| known.key(slot)));
-                    let key = shared.map_or_else(|| columns.values(row), |key| columns.like(row, key));
-                    let (time, began) = at(row);
-                    self.insert(Entry { hash: columns.hashes[row], key, time, began })
-                }
-            };
-            slots.push(slot as u32);
+                slot as u32
+            }
+            None => {
+                let shared = known.and_then(|known| known.find(columns, row).map(|slot| known.key(slot)));
+                let key = shared.map_or_else(|| columns.values(row), |key| columns.like(row, key));
+                let (time, began) = at(row);
+                self.insert(Entry { hash: columns.hashes[row], key, time, began }) as u32
+            }
+        };
+        if columns.columns.is_empty() && !rows.is_empty() {
+            // Without keys all rows have one.
+            slots.resize(rows.len(), slot_at(rows.start));
+        } else {
+            slots.extend(rows.map(slot_at));
         }
     }
 

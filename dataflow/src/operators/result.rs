@@ -146,7 +146,9 @@ impl Groups {
     /// Adds rows, the i-th to the group in `slots[i]`.
     pub fn add_rows(&mut self, slots: &[u32], rows: Range<usize>, arguments: &Arguments, rank: &dyn Fn(usize) -> Rank) {
         for (states, argument) in self.states.iter_mut().zip(arguments) {
-            states.add_rows(slots, rows.start, argument, rank);
+            if self.slots != 1 || !states.add_all(rows.clone(), argument) {
+                states.add_rows(slots, rows.start, argument, rank);
+            }
         }
     }
 

@@ -12,7 +12,8 @@ use rarog_lang::plan::{Aggregate, Key};
 use rarog_lang::value::Value;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::sync::Arc;
 
 /// An open session. Its aggregate's states are in the slot of its id.
@@ -37,7 +38,6 @@ pub struct SessionWindow {
     table: KeyTable,
     /// Open sessions by the key's slot.
     open: Vec<Vec<Session>>,
-    /// Open sessions by (end, id): the slot of the key.
     ends: Ends,
     states: Option<SessionStates>,
     free: Vec<u32>,
@@ -45,9 +45,9 @@ pub struct SessionWindow {
     instances: u64,
 }
 
-/// Ends move with every record, so they are kept by lower bound: an entry whose session has moved on is put back when it
-/// is met.
-type Ends = BTreeMap<i64, HashMap<u32, usize>>;
+/// End, id and the key's slot of each open session, earliest first. Ends move with every record, so they are kept by lower
+/// bound: an entry whose session has moved on is put back when it is met. A session that another one joined has two.
+type Ends = BinaryHeap<Reverse<(i64, u32, usize)>>;
 
 struct SessionStates {
     calls: Calls,
@@ -72,7 +72,7 @@ impl SessionWindow {
             watermark: context.watermark(),
             table: KeyTable::default(),
             open: Vec::new(),
-            ends: BTreeMap::new(),
+            ends: Ends::new(),
             states,
             free: Vec::new(),
             ids: 0,
@@ -82,18 +82,20 @@ impl SessionWindow {
 
     /// Fires every session whose end lies before w.
     fn fire(&mut self, w: i64, progress: &Progress, fired: &mut Fired) {
-        while let Some(entry) = self.ends.first_entry() {
-            let bound = *entry.key();
-            if bound >= w {
-                break;
-            }
+        while let Some(bound) = self.ends.peek().map(|Reverse((end, _, _))| *end).filter(|end| *end < w) {
             let mut over: Vec<(Session, usize)> = Vec::new();
-            for (id, slot) in entry.remove() {
+            let mut met = None;
+            while self.ends.peek().is_some_and(|Reverse((end, _, _))| *end == bound) {
+                let Some(Reverse((_, id, slot))) = self.ends.pop() else { break };
+                // Those of one session meet sooner or later.
+                if met.replace((id, slot)) == Some((id, slot)) {
+                    continue;
+                }
                 let sessions = &self.open[slot];
                 let Some(index) = sessions.iter().position(|session| session.id == id) else { continue };
                 let end = sessions[index].last.saturating_add(self.gap);
                 if end > bound {
-                    self.ends.entry(end).or_default().insert(id, slot);
+                    self.ends.push(Reverse((end, id, slot)));
                 } else {
                     over.push((self.open[slot].swap_remove(index), slot));
                 }
@@ -172,7 +174,7 @@ impl SessionWindow {
         if let Some(states) = &mut self.states {
             states.groups.grow(self.ids as usize);
         }
-        self.ends.entry(time.saturating_add(self.gap)).or_default().insert(id, slot);
+        self.ends.push(Reverse((time.saturating_add(self.gap), id, slot)));
         self.open[slot].push(Session { first: time, last: time, id, began, key, records: Vec::new() });
         self.open[slot].len() - 1
     }
@@ -188,7 +190,7 @@ impl SessionWindow {
         session.records.extend(other.records);
         let end = session.last.saturating_add(self.gap);
         // The session that goes may have stood for the earlier end.
-        self.ends.entry(end).or_default().insert(session.id, slot);
+        self.ends.push(Reverse((end, session.id, slot)));
         if let Some(states) = &mut self.states {
             states.groups.take_over(session.id as usize, other.id as usize, &states.calls);
         }

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::HashMap;
+use std::ops::Range;
 
 /// Order of a record inside a window: event time (0 where only arrival counts), then arrival.
 pub type Rank = (i64, u64, u64);
@@ -231,6 +232,20 @@ impl States {
         }
     }
 
+    /// Takes rows for the only group there is, if that can be done at once; false if nothing was done.
+    pub fn add_all(&mut self, rows: Range<usize>, argument: &Argument) -> bool {
+        match (self, argument) {
+            (States::Count(all), Argument::None) => all[0] += rows.len() as u64,
+            (States::Sum(all), Argument::Column(Column::Float(floats))) if floats.valid.is_none() => {
+                let mut sum = all[0];
+                floats.values[rows].iter().for_each(|float| sum.add_float(*float));
+                all[0] = sum;
+            }
+            _ => return false,
+        }
+        true
+    }
+
     /// Takes one row.
     pub fn add(&mut self, slot: usize, argument: &Argument, row: usize, rank: &dyn Fn(usize) -> Rank) {
         match (self, argument) {
@@ -244,6 +259,11 @@ impl States {
             (States::Extreme(max, all), Argument::Column(Column::Float(floats))) => {
                 if valid(floats, row) {
                     extreme_float(*max, &mut all[slot], floats.values[row]);
+                }
+            }
+            (States::Extreme(max, all), Argument::Column(Column::Int(ints))) => {
+                if valid(ints, row) {
+                    extreme_int(*max, &mut all[slot], ints.values[row]);
                 }
             }
             (state, Argument::Column(column) | Argument::Keys(_, column)) => {
@@ -333,6 +353,18 @@ fn extreme_float(max: bool, best: &mut Best, float: f64) {
             }
         }
         _ => extreme(max, best, Value::Float(float)),
+    }
+}
+
+#[inline]
+fn extreme_int(max: bool, best: &mut Best, int: i64) {
+    match &mut best[0] {
+        Some(Value::Int(current)) => {
+            if if max { int > *current } else { int < *current } {
+                *current = int;
+            }
+        }
+        _ => extreme(max, best, Value::Int(int)),
     }
 }
 

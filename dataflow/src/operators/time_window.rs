@@ -116,8 +116,9 @@ impl TimeWindow {
                 reached = reaches(fires);
             }
             let pane = clamp(start)..=clamp(start + self.grid.pane_width() - 1);
-            let in_pane = |other: &usize| pane.contains(&rows.time[*other]) && index(rows, *other) <= reached;
-            let end = row + (row..rows.len()).take_while(in_pane).count();
+            let before_fire = rows.pos[row..].partition_point(|pos| (pos >> phase::BITS) as usize <= reached);
+            let times = &rows.time[row..row + before_fire];
+            let end = row + times.iter().position(|time| !pane.contains(time)).unwrap_or(times.len());
             self.add(start, passage, row..end);
             row = end;
         }
