@@ -59,6 +59,7 @@ fn without_output_it_counts() {
         let finished = rarog(&args).exits(0).says(&["Visit: 4", "Seen: 5"]);
         assert_eq!(finished.stdout, "");
     }
+    rarog(&["run", VISITS, "--input", READINGS, "-o", "none"]).exits(0).says(&["Visit: 0", "Seen: 0"]);
 }
 
 #[test]
@@ -97,6 +98,56 @@ fn dead_letters_go_into_their_file() {
     // A run without dead letters leaves an empty file, not the one of yesterday.
     rarog(&["run", VISITS, "--input", CLICKS, "--dead-letters", &dead]).exits(0);
     assert_eq!(scratch.read("dead.jsonl"), "");
+}
+
+#[test]
+fn dead_letters_say_why_a_line_is_no_json() {
+    let scratch = Scratch::new("why");
+    let dead = scratch.path("dead.jsonl");
+    let deep = format!("{{\"type\":\"Reading\",\"x\":{}{}}}\n", "[".repeat(64), "]".repeat(64));
+    let mut events = b"{\"type\":\"Reading\",\"x\":\"\xff\"}\n{\"type\":\"Reading\",\"x\":\"\\ud800\"}\n".to_vec();
+    events.extend_from_slice(deep.as_bytes());
+    let input = scratch.file("in.jsonl", events);
+    rarog(&["run", HOT, "--input", &input, "--dead-letters", &dead]).exits(0).says(&["dead 3"]);
+    let letters = lines(&scratch.read("dead.jsonl"));
+    for (letter, why) in letters.iter().zip(["not UTF-8: its byte 24", "surrogate", "nested deeper than 64"]) {
+        assert_eq!(letter["reason"], "bad_json");
+        assert!(letter["detail"].as_str().is_some_and(|detail| detail.contains(why)), "{letter}");
+    }
+    let input = scratch.file("in.evt", format!("Reading {{ x: {}1{} }}\n", "[".repeat(63), "]".repeat(63)));
+    rarog(&["run", HOT, "--input", &input, "--dead-letters", &dead]).exits(0).says(&["dead 1"]);
+    assert!(scratch.read("dead.jsonl").contains("nested deeper than 64"));
+}
+
+#[test]
+fn a_byte_order_mark_is_no_part_of_the_first_record() {
+    let scratch = Scratch::new("mark");
+    for (name, reading, program) in [("in.jsonl", READINGS, HOT), ("in.evt", CLICKS, VISITS)] {
+        let events = fs::read_to_string(checkout().join(reading)).expect("an example");
+        let input = scratch.file(name, format!("\u{feff}{events}"));
+        let wanted = rarog(&["run", program, "--input", reading]).exits(0).stdout;
+        assert_eq!(rarog(&["run", program, "--input", &input]).exits(0).stdout, wanted, "{name}");
+    }
+}
+
+#[test]
+fn what_all_records_lack_is_said_once() {
+    let scratch = Scratch::new("once");
+    let window = |name: &str| format!("stream {name} = A\n    .window(1m)\n    .aggregate(n: count())\n    .emit(n)\n");
+    let program = scratch.file("p.vpl", format!("event A:\n    v: int\n{}{}", window("S"), window("T")));
+    let input = scratch.file("in.evt", "A { v: 1 }\n");
+    assert_eq!(rarog(&["check", &program]).exits(0).stderr.matches("[W0504]").count(), 2);
+    assert_eq!(rarog(&["run", &program, "--input", &input]).exits(0).stderr.matches("[W0504]").count(), 1);
+}
+
+#[test]
+fn programs_of_one_name_are_told_what_can_be_done() {
+    let scratch = Scratch::new("names");
+    fs::create_dir_all(scratch.path("a")).expect("the folder is writable");
+    let (first, second) = (scratch.file("p.vpl", ""), scratch.file("a/p.vpl", ""));
+    rarog(&["run", &first, &second]).exits(2).says(&["rename one, or run them apart with --name"]);
+    let finished = rarog(&["run", &first, &second, "--input", CLICKS]).exits(2).says(&["rename one"]);
+    assert!(!finished.stderr.contains("--name"), "{}", finished.stderr);
 }
 
 #[test]

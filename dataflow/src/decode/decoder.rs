@@ -64,14 +64,20 @@ impl Refused {
         Refused { index, span, refusal: Box::new(Refusal::new(reason, detail)) }
     }
 
-    fn into_dead(self, chunk: u64, raw: &[u8]) -> DeadRecord {
+    /// `spoilt`: how it came, if that is not UTF-8.
+    fn into_dead(self, chunk: u64, text: &[u8], spoilt: Option<&Vec<u8>>) -> DeadRecord {
+        let raw = spoilt.map_or(text, Vec::as_slice);
+        let mut refusal = self.refusal;
+        if let (Reason::BadJson, Err(error)) = (refusal.reason, std::str::from_utf8(raw)) {
+            refusal.detail = format!("not UTF-8: its byte {} begins no character", error.valid_up_to() + 1);
+        }
         DeadRecord {
-            reason: self.refusal.reason.name(),
+            reason: refusal.reason.name(),
             chunk,
             index: self.index as u64,
             position: Some(self.span.0 as u64),
             stream: None,
-            detail: self.refusal.detail,
+            detail: refusal.detail,
             raw: raw.to_vec(),
         }
     }
@@ -123,13 +129,9 @@ impl Decoder {
         if gather.last_time().is_none() {
             baton.pass(baton.time_before());
         }
-        let raw = |refused: &Refused| match spoilt.get(&refused.span.0) {
-            Some(raw) => raw,
-            None => &text.as_bytes()[refused.span.0..refused.span.1],
-        };
         let dead = refused.into_iter().map(|refused| {
-            let raw = raw(&refused);
-            refused.into_dead(chunk.seq, raw)
+            let (start, end) = refused.span;
+            refused.into_dead(chunk.seq, &text.as_bytes()[start..end], spoilt.get(&start))
         });
         let dead = dead.collect();
         conclude(chunk, gather, &text, dead, scanner, &self.lines)
@@ -155,8 +157,7 @@ impl Decoder {
         refused.sort_by_key(|refused| refused.index);
         let dead = refused.into_iter().map(|refused| {
             let (start, end) = refused.span;
-            let raw = spoilt.get(&start).map_or(&original.as_bytes()[start..end], Vec::as_slice);
-            refused.into_dead(chunk.seq, raw)
+            refused.into_dead(chunk.seq, &original.as_bytes()[start..end], spoilt.get(&start))
         });
         let dead = dead.collect();
         conclude(chunk, gather, &text, dead, scanner, &self.lines)
@@ -177,8 +178,8 @@ impl Decoder {
         let refused = each_message(&mut scanner, &text, messages, &self.tables, &mut gather);
         let dead = refused.into_iter().map(|refused| {
             let (start, end) = refused.span;
-            let raw = spoilt.get(&start).map_or(&text.as_bytes()[start..end], Vec::as_slice);
-            DeadRecord { position: None, ..refused.into_dead(chunk.seq, raw) }
+            let dead = refused.into_dead(chunk.seq, &text.as_bytes()[start..end], spoilt.get(&start));
+            DeadRecord { position: None, ..dead }
         });
         let dead = dead.collect();
         conclude(chunk, gather, &text, dead, scanner, &self.messages)

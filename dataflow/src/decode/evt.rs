@@ -73,9 +73,13 @@ pub(super) fn translate(text: &str, mut batch: i64, spoilt: impl Fn(usize) -> bo
         };
         let start = to.text.len();
         match write_event(&mut to.text, event) {
-            Some(()) => {
+            Some(Written { too_deep: false }) => {
                 to.text.push('\n');
                 to.lines.push(Line { index, span, offset });
+            }
+            Some(Written { too_deep: true }) => {
+                to.text.truncate(start);
+                refuse(Reason::BadLine, "arrays nested deeper than 64, the record counted");
             }
             None => {
                 to.text.truncate(start);
@@ -134,11 +138,11 @@ fn whole_number(digits: &str) -> Option<i64> {
 }
 
 /// Writes an event as JSON. JSON stays as it is; whether it is valid is found out later.
-fn write_event(out: &mut String, event: &str) -> Option<()> {
+fn write_event(out: &mut String, event: &str) -> Option<Written> {
     let event = event.strip_suffix(';').map_or(event, str::trim_end);
     if event.starts_with('{') {
         out.push_str(event);
-        return Some(());
+        return Some(Written { too_deep: false });
     }
     let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let name_end = event.find(|c| !is_name(c))?;
@@ -155,16 +159,23 @@ fn write_event(out: &mut String, event: &str) -> Option<()> {
     out.push_str("{\"event_type\":\"");
     out.push_str(name);
     out.push_str("\",\"data\":{");
-    let mut fields = Fields { text: &rest[1..], close };
+    let mut fields = Fields { text: &rest[1..], close, too_deep: false };
     fields.write(out)?;
     out.push_str("}}");
-    Some(())
+    Some(Written { too_deep: fields.too_deep })
+}
+
+/// An event that has become JSON.
+struct Written {
+    /// An array nests deeper than the limit; it must not pass for a text.
+    too_deep: bool,
 }
 
 /// What is left of the fields of an event.
 struct Fields<'t> {
     text: &'t str,
     close: char,
+    too_deep: bool,
 }
 
 impl<'t> Fields<'t> {
@@ -256,8 +267,9 @@ impl<'t> Fields<'t> {
     /// `[…]` with values of all kinds; as it was if it is not one.
     fn array(&mut self, out: &mut String, depth: u32) -> Option<()> {
         let (before, written) = (self.text, out.len());
-        let mut inside = Fields { text: &self.text[1..], close: ']' };
+        let mut inside = Fields { text: &self.text[1..], close: ']', too_deep: false };
         let done = inside.items(out, depth).filter(|()| self.is_end(inside.text));
+        self.too_deep |= inside.too_deep;
         match done {
             Some(()) => self.text = inside.text,
             None => {
@@ -270,6 +282,7 @@ impl<'t> Fields<'t> {
 
     fn items(&mut self, out: &mut String, depth: u32) -> Option<()> {
         if depth > JSON_DEPTH {
+            self.too_deep = true;
             return None;
         }
         out.push('[');

@@ -76,7 +76,8 @@ pub(super) fn follow<const LINES: bool>(
     gather: &mut Gather<'_>,
 ) -> Option<usize> {
     let rest = &bytes[start..];
-    for template in &scanner.templates {
+    for rank in scanner.order.tries() {
+        let template = &scanner.templates[scanner.order.at(rank)];
         let input = template.recipe.input;
         if template.recipe.type_key == 0 && topic != Some(input) {
             continue;
@@ -90,6 +91,7 @@ pub(super) fn follow<const LINES: bool>(
             let ends = end.map_or(after.is_empty() || after[0] == b'\n', |end| stop == end);
             let record = Record { recipe: &template.recipe, tokens: &scanner.tokens, span: (start, closed), offset };
             if ends && stop - start <= MESSAGE_BYTES && gather.take(record).is_ok() {
+                scanner.order.followed(rank);
                 return Some(stop);
             }
         }
@@ -143,9 +145,44 @@ pub(super) fn invalid<const LINES: bool>(bytes: &[u8], (start, end): (usize, usi
         };
         return refusal(Reason::NotObject, format!("{kind}, not an object"));
     }
-    let detail = match serde_json::from_slice::<serde::de::IgnoredAny>(&bytes[start..end]) {
-        Ok(_) => format!("nested deeper than {JSON_DEPTH}, or not UTF-8"),
-        Err(error) => error.to_string(),
-    };
-    refusal(Reason::BadJson, detail)
+    refusal(Reason::BadJson, why_not_json(&bytes[start..end]))
+}
+
+/// What is wrong with a document, in words.
+fn why_not_json(bytes: &[u8]) -> String {
+    if depth(bytes) > JSON_DEPTH as usize {
+        return format!("nested deeper than {JSON_DEPTH}");
+    }
+    // Structure first: the second reader looks into the escapes of texts, too.
+    if let Err(error) = serde_json::from_slice::<serde::de::IgnoredAny>(bytes) {
+        return error.to_string();
+    }
+    match serde_json::from_slice::<serde_json::Value>(bytes) {
+        Err(error) => format!("an escape \\u that is no character, such as half of a surrogate pair: {error}"),
+        Ok(_) => "not a JSON document on one line".into(),
+    }
+}
+
+/// How deep brackets nest, those in texts aside.
+fn depth(bytes: &[u8]) -> usize {
+    let (mut open, mut deepest) = (0_usize, 0);
+    let mut rest = bytes.iter();
+    while let Some(byte) = rest.next() {
+        match byte {
+            b'"' => {
+                while let Some(byte) = rest.next().filter(|byte| **byte != b'"') {
+                    if *byte == b'\\' {
+                        rest.next();
+                    }
+                }
+            }
+            b'[' | b'{' => {
+                open += 1;
+                deepest = deepest.max(open);
+            }
+            b']' | b'}' => open = open.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
 }

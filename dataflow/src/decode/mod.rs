@@ -27,6 +27,7 @@ mod string;
 mod tables;
 mod template;
 mod token;
+mod tries;
 mod value;
 
 pub use decoder::Decoder;

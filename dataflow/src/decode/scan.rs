@@ -6,6 +6,7 @@ use super::string::unescape;
 use super::tables::Tables;
 use super::template::Template;
 use super::token::{Kind, Token, behind, blank, first, value};
+use super::tries::Order;
 
 /// What is kept between chunks: learned sequences and buffers.
 #[derive(Default)]
@@ -15,6 +16,8 @@ pub(super) struct Scanner {
     pub tokens: Vec<Token>,
     /// What the records look like that came so far.
     pub templates: Vec<Template>,
+    /// How they are tried.
+    pub order: Order,
 }
 
 /// Templates kept at the most.
@@ -113,6 +116,7 @@ impl Scanner {
     pub fn record<const LINES: bool>(&mut self, rest: &[u8], total: usize, tables: &Tables) -> Option<Scanned> {
         if self.paths.bound() {
             self.templates.clear();
+            self.order.clear();
         }
         let mut walk = Walk { rest, total, here: ROOT, count: 0, data: None, opening: true };
         loop {
@@ -153,7 +157,10 @@ impl Scanner {
         let path = self.paths.path(end);
         let Some(recipe) = self.paths.last_recipe(end) else { return };
         recipe.templated = true;
-        self.templates.extend(Template::of(&path, &self.tokens, text, recipe, tables));
+        if let Some(template) = Template::of(&path, &self.tokens, text, recipe, tables) {
+            self.templates.push(template);
+            self.order.push();
+        }
     }
 
     /// The input of the record whose tokens are here (`None`: no stream reads its type, nor is it declared) and the key

@@ -81,7 +81,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// The file, and its size if it has one.
 fn open(input: &Path) -> Result<(Source, Option<u64>), String> {
     let failed = |error: std::io::Error| files::cannot_read(input, &error);
-    let file = match is_stdin(input) {
+    let file = match files::is_stdin(input) {
         true => File::from(std::io::stdin().as_fd().try_clone_to_owned().map_err(failed)?),
         false => File::open(input).map_err(failed)?,
     };
@@ -95,9 +95,12 @@ fn open(input: &Path) -> Result<(Source, Option<u64>), String> {
     Ok((Source::Pipe(Pipe::new(file).map_err(failed)?), None))
 }
 
-/// Does the command line mean standard input?
-pub fn is_stdin(input: &Path) -> bool {
-    input == Path::new("-")
+/// A byte order mark at the start of a file is none of its first record; blanks in its place keep positions right.
+fn blank_mark(lines: &mut [u8]) {
+    const MARK: &[u8] = "\u{feff}".as_bytes();
+    if lines.starts_with(MARK) {
+        lines[..MARK.len()].fill(b' ');
+    }
 }
 
 impl Replay {
@@ -132,7 +135,7 @@ impl Replay {
             relay: Relay::starting_at(position.time),
             batch: position.batch,
         };
-        let name = if is_stdin(input) { "standard input".to_string() } else { input.display().to_string() };
+        let name = if files::is_stdin(input) { "standard input".to_string() } else { input.display().to_string() };
         let inner = Inner {
             decoder: Decoder::new(&plan),
             format,
@@ -252,7 +255,12 @@ impl Intake for Replay {
             return Pulled::End;
         }
         let (lines, position, end) = match self.inner.next(&mut state) {
-            Got::Lines(lines, position, end) => (lines, position, end),
+            Got::Lines(mut lines, position, end) => {
+                if position == 0 {
+                    blank_mark(&mut lines);
+                }
+                (lines, position, end)
+            }
             Got::Nothing => return Pulled::Pending,
             Got::Failed(error) => {
                 state.ended = true;
