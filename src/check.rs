@@ -13,6 +13,7 @@ use std::process::ExitCode;
 pub fn check(args: &CheckArgs) -> ExitCode {
     let mut code = 0;
     let (mut errors, mut warnings) = (0, 0);
+    let mut plans = Vec::new();
     for path in &args.programs {
         let Ok(compiled) = program::front_end(path, &args.connectors) else {
             code = exit::USAGE;
@@ -25,6 +26,13 @@ pub fn check(args: &CheckArgs) -> ExitCode {
             DiagnosticFormat::Human => say!("{}", render_human(&compiled.diagnostics, &compiled.sources)),
             DiagnosticFormat::Json => stdout::print(&render_json(&compiled.diagnostics, &compiled.sources)),
         }
+        plans.extend(compiled.plan.or(compiled.draft));
+    }
+    // What a wrong program would have is not known.
+    let known = program::check_connectors(&args.connectors, &plans.iter().collect::<Vec<_>>());
+    if let (Err(message), true) = (known, plans.len() == args.programs.len()) {
+        say_line!("rarog check: {message}");
+        code = exit::USAGE;
     }
     if args.format == DiagnosticFormat::Human && errors + warnings > 0 {
         say_line!("{}, {}", count(errors, "error"), count(warnings, "warning"));
@@ -62,11 +70,15 @@ fn format_file(path: &Path, check: bool) -> Result<bool, (u8, String)> {
         let sources = [SourceText::new(path.display().to_string(), text.clone())];
         (exit::FAILED, render_human(&diagnostics, &sources))
     })?;
-    if formatted == text {
+    if check {
+        return Ok(formatted == text);
+    }
+    if files::is_stdin(path) {
+        stdout::print(&formatted);
         return Ok(true);
     }
-    if check {
-        return Ok(false);
+    if formatted == text {
+        return Ok(true);
     }
     fs::write(path, formatted).map_err(|error| usage(files::cannot_write(path, &error)))?;
     Ok(true)
@@ -90,18 +102,19 @@ pub fn graph(args: &GraphArgs) -> ExitCode {
     )
 }
 
-/// Shows a plan, also one that this build cannot run yet; the diagnostics go to stderr.
+/// Shows a plan, also one that this build cannot run yet (then exit code 1); the diagnostics go to stderr.
 fn with_draft(path: &Path, connectors: &Connectors, show: impl Fn(&Plan) -> String) -> ExitCode {
     let compiled = match program::front_end(path, connectors) {
         Ok(compiled) => compiled,
         Err(code) => return code,
     };
     say!("{}", render_human(&compiled.diagnostics, &compiled.sources));
-    match compiled.plan.or(compiled.draft) {
-        Some(plan) => {
-            stdout::print(&show(&plan));
-            ExitCode::SUCCESS
+    if let Some(plan) = compiled.plan.as_ref().or(compiled.draft.as_ref()) {
+        if let Err(message) = program::check_connectors(connectors, &[plan]) {
+            say_line!("rarog: {message}");
+            return ExitCode::from(exit::USAGE);
         }
-        None => ExitCode::from(exit::FAILED),
+        stdout::print(&show(plan));
     }
+    ExitCode::from(if compiled.plan.is_some() { 0 } else { exit::FAILED })
 }

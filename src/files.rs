@@ -1,12 +1,23 @@
 //! Reading files for people: what cannot be read is named, with the reason and the way out.
 
 use std::fs;
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Read};
 use std::path::Path;
 
-/// Reads a program.
+/// Does the command line mean standard input?
+pub fn is_stdin(path: &Path) -> bool {
+    path == Path::new("-")
+}
+
+/// Reads a program; `-` is standard input.
 pub fn read_program(path: &Path) -> Result<String, String> {
-    let bytes = fs::read(path).map_err(|error| cannot_read(path, &error))?;
+    let bytes = if is_stdin(path) {
+        let mut bytes = Vec::new();
+        io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes)
+    } else {
+        fs::read(path)
+    };
+    let bytes = bytes.map_err(|error| cannot_read(path, &error))?;
     String::from_utf8(bytes).map_err(|error| {
         let line = 1 + error.as_bytes()[..error.utf8_error().valid_up_to()].iter().filter(|b| **b == b'\n').count();
         format!("cannot read {}: line {line} is not UTF-8; is it a program? save it as UTF-8", path.display())

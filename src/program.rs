@@ -3,7 +3,9 @@
 use crate::args::Connectors;
 use crate::{exit, files};
 use rarog_connectors::mqtt::Address;
+use rarog_lang::check::suggestion::nearest;
 use rarog_lang::compile::{Compiled, Options, compile as compile_lang};
+use rarog_lang::diagnostic::Diagnostic;
 use rarog_lang::plan::{Connector, Plan};
 use rarog_lang::render::render_human;
 use rarog_lang::value::Value;
@@ -13,7 +15,15 @@ use std::sync::Arc;
 
 /// Compiles a program; diagnostics go to stderr.
 pub fn compile(program: &Path, connectors: &Connectors) -> Result<Plan, ExitCode> {
-    plan(front_end(program, connectors)?)
+    let mut compiled = front_end(program, connectors)?;
+    say_once(&mut compiled.diagnostics, "W0504");
+    plan(compiled)
+}
+
+/// Leaves the first of the warnings of a code: a run says it once, `check` shows all places.
+fn say_once(diagnostics: &mut Vec<Diagnostic>, code: &str) {
+    let mut said = false;
+    diagnostics.retain(|diagnostic| diagnostic.code != code || !std::mem::replace(&mut said, true));
 }
 
 /// Compiles a text; diagnostics go to stderr.
@@ -32,7 +42,8 @@ fn plan(compiled: Compiled) -> Result<Plan, ExitCode> {
 /// Runs the front end; what cannot be read is said on stderr.
 pub fn front_end(program: &Path, connectors: &Connectors) -> Result<Compiled, ExitCode> {
     let text = files::read_program(program).map_err(usage)?;
-    front_end_on_text(program.display().to_string(), &text, connectors)
+    let name = if files::is_stdin(program) { "<stdin>".to_string() } else { program.display().to_string() };
+    front_end_on_text(name, &text, connectors)
 }
 
 fn front_end_on_text(name: String, text: &str, connectors: &Connectors) -> Result<Compiled, ExitCode> {
@@ -40,6 +51,21 @@ fn front_end_on_text(name: String, text: &str, connectors: &Connectors) -> Resul
         connectors.urls.iter().map(|text| connector(text)).collect::<Result<Vec<_>, _>>().map_err(usage)?;
     let options = Options { name, imports: Some(&read_import), cluster_connectors: &connectors };
     Ok(compile_lang(text, &options))
+}
+
+/// What is wrong with connectors of the command line that none of the programs has.
+pub fn check_connectors(connectors: &Connectors, plans: &[&Plan]) -> Result<(), String> {
+    let known: Vec<&str> = plans.iter().flat_map(|plan| &plan.connectors).map(|connector| &*connector.name).collect();
+    let names = connectors.urls.iter().filter_map(|url| url.split_once('=')).map(|(name, _)| name);
+    for name in names.filter(|name| !known.contains(name)) {
+        let way_out = match (nearest(name, known.iter().copied()), known.as_slice()) {
+            (Some(meant), _) => format!("did you mean {meant}?"),
+            (None, []) => "no connector is named in the text; remove the option".into(),
+            (None, known) => format!("there are {}", known.join(", ")),
+        };
+        return Err(format!("--connector {name}: the program has no connector of this name; {way_out}"));
+    }
+    Ok(())
 }
 
 fn usage(message: String) -> ExitCode {

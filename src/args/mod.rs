@@ -88,7 +88,7 @@ pub struct Connectors {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  rarog check hot.vpl\n  rarog check --format json hot.vpl | jq .message")]
 pub struct CheckArgs {
-    /// Programs
+    /// Programs; `-` is standard input
     #[arg(required = true, value_name = "PROGRAM")]
     pub programs: Vec<PathBuf>,
     /// How to print diagnostics
@@ -102,7 +102,7 @@ pub struct CheckArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  rarog fmt hot.vpl\n  rarog fmt --check *.vpl")]
 pub struct FmtArgs {
-    /// Programs
+    /// Programs; `-` is standard input, and what is formatted goes to standard output
     #[arg(required = true, value_name = "PROGRAM")]
     pub programs: Vec<PathBuf>,
     /// Change nothing; exit code 1 if a program is not formatted
@@ -114,7 +114,7 @@ pub struct FmtArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  rarog explain hot.vpl")]
 pub struct ExplainArgs {
-    /// The program
+    /// The program; `-` is standard input
     #[arg(value_name = "PROGRAM")]
     pub program: PathBuf,
     #[command(flatten)]
@@ -136,7 +136,7 @@ pub enum GraphFormat {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  rarog graph hot.vpl\n  rarog graph --format dot hot.vpl | dot -Tsvg > hot.svg")]
 pub struct GraphArgs {
-    /// The program
+    /// The program; `-` is standard input
     #[arg(value_name = "PROGRAM")]
     pub program: PathBuf,
     /// How to draw it
@@ -162,7 +162,7 @@ pub struct DemoArgs {
 /// Arguments of `generate`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  rarog generate --count 5\n  rarog generate readings --rate 100 | rarog run hot.vpl --input -\n  rarog generate sensors --count 1000000 --output sensors.jsonl"
+    after_help = "Examples:\n  rarog generate --count 5\n  rarog generate readings --rate 100 | rarog run examples/sensors.vpl --input -\n  rarog generate sensors --count 1000000 --output sensors.jsonl"
 )]
 pub struct GenerateArgs {
     /// Which events

@@ -54,7 +54,7 @@ pub struct RunArgs {
     /// What to print on stdout [default: jsonl; none if the program is live and has a `.to`]
     #[arg(short, long, value_enum)]
     pub output: Option<Output>,
-    /// Write records that cannot be used here, one JSON object per line
+    /// Write records that cannot be used here, one JSON object per line; a live run adds to what is there
     #[arg(long, value_name = "FILE")]
     pub dead_letters: Option<PathBuf>,
     /// Threads for each pipeline

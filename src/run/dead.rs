@@ -7,7 +7,7 @@ use rarog_dataflow::rt::DeadRecord;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -27,7 +27,7 @@ struct Open {
 }
 
 impl DeadFile {
-    /// Creates the file.
+    /// Begins the file anew: of a run that can be repeated on its input.
     pub fn create(path: Option<&Path>) -> Result<DeadFile, String> {
         DeadFile::open(path, File::options().write(true).create(true).truncate(true))
     }
@@ -35,6 +35,19 @@ impl DeadFile {
     /// Goes on with the file.
     pub fn append(path: Option<&Path>) -> Result<DeadFile, String> {
         DeadFile::open(path, File::options().append(true).create(true))
+    }
+
+    /// Goes on with the file of a live run: what that could not use does not come again, so that a restart must not remove what
+    /// the run before it has left.
+    pub fn add_to(path: Option<&Path>) -> Result<DeadFile, String> {
+        let dead = DeadFile::append(path)?;
+        if let (Some(mut open), Some(path)) = (dead.lock(), path)
+            && ends_within_a_line(path).map_err(|error| files::cannot_read(path, &error))?
+        {
+            let ended = writeln!(open.out);
+            open.check(ended);
+        }
+        Ok(dead)
     }
 
     fn open(path: Option<&Path>, options: &OpenOptions) -> Result<DeadFile, String> {
@@ -76,6 +89,18 @@ impl Open {
             self.failure.get_or_insert(message);
         }
     }
+}
+
+/// Has a run been killed while it wrote a line of this file?
+fn ends_within_a_line(path: &Path) -> std::io::Result<bool> {
+    let mut file = File::open(path)?;
+    if file.metadata()?.len() == 0 || !file.metadata()?.is_file() {
+        return Ok(false);
+    }
+    let mut last = [0];
+    file.seek(SeekFrom::End(-1))?;
+    file.read_exact(&mut last)?;
+    Ok(last != *b"\n")
 }
 
 /// Where a record came in.
@@ -150,4 +175,28 @@ fn sample(record: &DeadRecord, place: &Place, count: u64) -> String {
     let more =
         if count == SAMPLES_PER_REASON { " (more of this reason are only counted; see --dead-letters)" } else { "" };
     format!("dead letter {}{at}: {}: {shown}{more}", record.reason, record.detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn live_runs_add_to_what_is_there() {
+        let path = std::env::temp_dir().join(format!("rarog-dead-{}.jsonl", std::process::id()));
+        let write = |dead: DeadFile| {
+            let mut open = dead.lock().expect("there is a file");
+            writeln!(open.out, "new").expect("it is written");
+            drop(open);
+            dead.flush()
+        };
+        for (before, after) in [("", "new\n"), ("old\n", "old\nnew\n"), ("{\"rea", "{\"rea\nnew\n")] {
+            std::fs::write(&path, before).expect("the folder for temporary files is writable");
+            assert_eq!(DeadFile::add_to(Some(&path)).and_then(write), Ok(()));
+            assert_eq!(std::fs::read_to_string(&path).expect("it is there"), after);
+        }
+        assert_eq!(DeadFile::create(Some(&path)).and_then(write), Ok(()));
+        assert_eq!(std::fs::read_to_string(&path).expect("it is there"), "new\n");
+        std::fs::remove_file(&path).expect("it is there");
+    }
 }

@@ -13,7 +13,7 @@ mod stoppable;
 mod talk;
 
 use crate::args::RunArgs;
-use crate::{exit, program};
+use crate::{exit, files, program};
 use rarog_lang::plan::Plan;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -50,10 +50,15 @@ impl Failure {
 /// Runs programs.
 pub fn main(args: &RunArgs) -> ExitCode {
     let programs: Vec<PathBuf> = args.file.iter().chain(&args.programs).cloned().collect();
+    let on_stdin = programs.iter().chain(&args.input).filter(|path| files::is_stdin(path)).count();
+    if on_stdin > 1 {
+        say_line!("rarog run: only one thing can come on standard input; put the others into files");
+        return ExitCode::from(exit::USAGE);
+    }
     let named = spare(args, &programs).and_then(|()| names(args, &programs));
     let ended = match named {
         Ok(names) => match compile(args, &programs, names) {
-            Ok(pipelines) => run(args, pipelines),
+            Ok(pipelines) => known_connectors(args, &pipelines).and_then(|()| run(args, pipelines)),
             Err(code) => return code,
         },
         Err(failure) => Err(failure),
@@ -67,6 +72,11 @@ pub fn main(args: &RunArgs) -> ExitCode {
     }
 }
 
+fn known_connectors(args: &RunArgs, pipelines: &[Pipeline]) -> Result<(), Failure> {
+    let plans: Vec<&Plan> = pipelines.iter().map(|pipeline| &*pipeline.plan).collect();
+    program::check_connectors(&args.connectors, &plans).map_err(Failure::usage)
+}
+
 fn run(args: &RunArgs, pipelines: Vec<Pipeline>) -> Result<(), Failure> {
     match &args.input {
         Some(input) => on_file::run(args, input, pipelines),
@@ -74,7 +84,7 @@ fn run(args: &RunArgs, pipelines: Vec<Pipeline>) -> Result<(), Failure> {
     }
 }
 
-/// The file of dead letters is written anew: it must be none that is read.
+/// The file of dead letters is written to: it must be none that is read.
 fn spare(args: &RunArgs, programs: &[PathBuf]) -> Result<(), Failure> {
     let Some(dead) = args.dead_letters.as_deref().and_then(|dead| dead.canonicalize().ok()) else { return Ok(()) };
     let input = args.input.as_ref().map(PathBuf::from);
@@ -96,11 +106,16 @@ fn names(args: &RunArgs, programs: &[PathBuf]) -> Result<Vec<String>, Failure> {
         }
         return Ok(vec![name.clone()]);
     }
-    let name = |path: &PathBuf| path.file_stem().map_or("program".into(), |stem| stem.to_string_lossy().into_owned());
+    let name = |path: &PathBuf| {
+        path.file_stem()
+            .filter(|_| !files::is_stdin(path))
+            .map_or("program".into(), |stem| stem.to_string_lossy().into_owned())
+    };
     let names: Vec<String> = programs.iter().map(name).collect();
     for (index, name) in names.iter().enumerate() {
         if names[..index].contains(name) {
-            let message = format!("two programs have the name {name}; rename one, or run them apart with --name");
+            let way_out = if args.input.is_some() { "" } else { ", or run them apart with --name" };
+            let message = format!("two programs have the name {name}; rename one{way_out}");
             return Err(Failure::usage(message));
         }
     }

@@ -6,12 +6,13 @@ use super::checkpoint::{Checkpoints, Input, Resumed, Settings, StandardOutput};
 use super::dead::DeadFile;
 use super::engine::{Ends, LocalEngine, Opened};
 use super::host::{Checkpointing, RunHost, Surroundings};
-use super::replay::{From, Replay, is_stdin};
+use super::replay::{From, Replay};
 use super::stop::Stop;
 use super::stoppable::Stoppable;
 use super::talk::{Following, Progress, Talk};
 use super::{Failure, Pipeline};
 use crate::args::{InputFormat, Output, RunArgs};
+use crate::files;
 use rarog_control::engine::{Engine, Epoch, PipelineId, Placement};
 use rarog_dataflow::operators::Clockwork;
 use rarog_dataflow::rt::{Counters, Job, Start};
@@ -115,7 +116,7 @@ fn begin(
         let begun = |pipeline| Begun { pipeline, checkpoints: None, resumed: None };
         return Ok(pipelines.into_iter().map(begun).collect());
     };
-    if is_stdin(input) {
+    if files::is_stdin(input) {
         let message = "standard input cannot be read again, so there is nothing to go on from; give a file, or no --checkpoint-dir";
         return Err(Failure::usage(message));
     }
@@ -165,7 +166,7 @@ fn open(
     standard: &Arc<StandardOutput>,
 ) -> Result<BTreeMap<PipelineId, Arc<Run>>, Failure> {
     let several = args.programs.len() + usize::from(args.file.is_some()) > 1;
-    if several && is_stdin(input) {
+    if several && files::is_stdin(input) {
         return Err(Failure::usage("several programs cannot share standard input; put the events into a file"));
     }
     let open = |begun: Begun| {

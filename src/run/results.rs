@@ -6,7 +6,7 @@ use rarog_dataflow::batch::{EventTypes, Rows};
 use rarog_dataflow::encode::Encoder;
 use rarog_dataflow::rt::{Completed, OutputRows};
 use rarog_lang::eval::text::write_time;
-use rarog_lang::plan::{Op, Plan};
+use rarog_lang::plan::{NodeId, Op, Plan};
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind, Write};
 use std::sync::Arc;
@@ -32,8 +32,11 @@ impl Results {
             let is_output = matches!(node.op, Op::Emit | Op::Send { output: true, .. });
             is_output.then(|| Encoder::new(&plan.layouts[node.layout as usize]))
         });
-        let encoders = encoders.collect();
-        Results { format, encoders, buffer: Vec::new(), written: BTreeMap::new(), stop, failure: None }
+        let encoders: Vec<Option<Encoder>> = encoders.collect();
+        let outputs = (0..).zip(&encoders).filter(|(_, encoder)| encoder.is_some());
+        // Outputs that never come are counted, too.
+        let written = outputs.filter_map(|(node, _)| Some((event_of(plan, node)?, 0))).collect();
+        Results { format, encoders, buffer: Vec::new(), written, stop, failure: None }
     }
 
     /// Takes what a chunk has caused.
@@ -94,6 +97,19 @@ impl Results {
     /// How many, by type.
     pub fn written(&self) -> &BTreeMap<Arc<str>, u64> {
         &self.written
+    }
+}
+
+/// The type that the records of a node have, if all have one.
+fn event_of(plan: &Plan, node: NodeId) -> Option<Arc<str>> {
+    let node = &plan.nodes[node as usize];
+    match &node.op {
+        Op::Input(input) => Some(plan.inputs[*input as usize].event.clone()),
+        Op::Retype(event) | Op::Project { event: Some(event), .. } => Some(event.clone()),
+        Op::Merge(_) | Op::Timer { .. } | Op::Join(_) | Op::Sequence(_) | Op::Late { .. } => None,
+        Op::Window { aggregate: Some(_), .. } | Op::AggregateReleased { .. } | Op::AggregateRunning { .. } => None,
+        Op::Process { .. } => None,
+        _ => event_of(plan, *node.inputs.first()?),
     }
 }
 

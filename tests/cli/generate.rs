@@ -1,7 +1,7 @@
 //! `generate`: the same events for the same arguments, into a file or on stdout.
 
-use crate::rarog;
 use crate::scratch::Scratch;
+use crate::{rarog, rarog_with};
 use serde_json::Value;
 
 #[test]
@@ -25,6 +25,18 @@ fn a_file_takes_what_stdout_would() {
     let finished = rarog(&["generate", "clicks", "--count", "20", "--output", &path]).exits(0);
     assert_eq!(finished.stdout, "");
     assert_eq!(scratch.read("clicks.jsonl"), rarog(&["generate", "clicks", "--count", "20"]).stdout);
+}
+
+/// As the help shows it.
+#[test]
+fn what_is_generated_runs_through_the_example() {
+    let readings = rarog(&["generate", "readings", "--count", "3000"]).exits(0).stdout;
+    let run = rarog_with(&["run", "examples/sensors.vpl", "--input", "-"], &readings).exits(0).says(&["in 3000"]);
+    assert!(
+        run.stdout.contains(r#""event_type":"Hot""#) && run.stdout.contains(r#""readings":1000"#),
+        "{}",
+        run.stdout
+    );
 }
 
 #[test]

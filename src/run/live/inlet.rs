@@ -5,6 +5,7 @@
 
 use super::messages::MessageSource;
 use super::wiring::{Inlet, LineFormat, Route};
+use crate::files;
 use rarog_connectors::file::{ChunkReader, Next};
 use rarog_connectors::generator::{Generator, GeneratorConfig};
 use rarog_connectors::http::HttpSource;
@@ -266,7 +267,7 @@ impl LineInlet {
 }
 
 fn open_file(path: &Path) -> Result<ChunkReader, String> {
-    ChunkReader::open(path, 0).map_err(|error| format!("cannot read {}: {error}", path.display()))
+    ChunkReader::open(path, 0).map_err(|error| files::cannot_read(path, &error))
 }
 
 fn read_lines(mut reader: ChunkReader, path: &Path, queue: &SyncSender<Next>, wake: &Wake, complain: Complain) {

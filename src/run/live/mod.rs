@@ -56,7 +56,7 @@ pub fn run(args: &RunArgs, pipelines: Vec<Pipeline>) -> Result<(), Failure> {
     let default = if pipelines.iter().any(sends) { Output::None } else { Output::Jsonl };
     let around = Surroundings {
         output: args.output.unwrap_or(default),
-        dead: DeadFile::create(args.dead_letters.as_deref()).map_err(Failure::usage)?,
+        dead: DeadFile::add_to(args.dead_letters.as_deref()).map_err(Failure::usage)?,
         talk: Talk::default(),
         stop: Arc::default(),
     };
@@ -81,18 +81,23 @@ pub fn run_in(around: &Surroundings, terms: Terms, workers: u16, pipelines: Vec<
         let placement = Placement { pipeline: id.clone(), epoch: Epoch(0), plan: pipeline.plan, workers };
         engine.install(placement).map_err(|refused| Failure::usage(format!("{id}: {refused}")))?;
     }
-    let open = ends.open_pipelines();
+    let (open, several) = (ends.open_pipelines(), ids.len() > 1);
     limit_stopping(around, &ends);
     let beats = beats::start(open.iter().map(|pipeline| pipeline.intake()).collect());
     let failures = thread::scope(|scope| {
         // Each is closed when it ends: one that has failed is not to hold its connections while others go on.
         let wait = |(id, pipeline): (&PipelineId, &Arc<LivePipeline>)| {
-            let (id, pipeline, engine) = (id.clone(), pipeline.clone(), &engine);
+            let (id, pipeline, engine, talk) = (id.clone(), pipeline.clone(), &engine, &around.talk);
             scope.spawn(move || {
                 let ended = engine.wait(&id);
                 pipeline.close();
                 let of_engine = ended.err().map(|error| Failure::failed(format!("{id}: {error}")));
-                pipeline.failure().or(of_engine)
+                let failure = pipeline.failure().or(of_engine);
+                if let (Some(failure), true) = (&failure, several) {
+                    // The run ends with the last of them, which may be never.
+                    talk.say(&format!("rarog run: {id} has ended: {}", failure.message));
+                }
+                failure
             })
         };
         let waiting: Vec<_> = ids.iter().zip(&open).map(wait).collect();
