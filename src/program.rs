@@ -56,16 +56,14 @@ fn front_end_on_text(name: String, text: &str, connectors: &Connectors) -> Resul
 /// What is wrong with connectors of the command line that none of the programs has.
 pub fn check_connectors(connectors: &Connectors, plans: &[&Plan]) -> Result<(), String> {
     let known: Vec<&str> = plans.iter().flat_map(|plan| &plan.connectors).map(|connector| &*connector.name).collect();
-    let names = connectors.urls.iter().filter_map(|url| url.split_once('=')).map(|(name, _)| name);
-    for name in names.filter(|name| !known.contains(name)) {
-        let way_out = match (nearest(name, known.iter().copied()), known.as_slice()) {
-            (Some(meant), _) => format!("did you mean {meant}?"),
-            (None, []) => "no connector is named in the text; remove the option".into(),
-            (None, known) => format!("there are {}", known.join(", ")),
-        };
-        return Err(format!("--connector {name}: the program has no connector of this name; {way_out}"));
-    }
-    Ok(())
+    let mut names = connectors.urls.iter().filter_map(|url| url.split_once('=')).map(|(name, _)| name);
+    let Some(name) = names.find(|name| !known.contains(name)) else { return Ok(()) };
+    let way_out = match (nearest(name, known.iter().copied()), known.as_slice()) {
+        (Some(meant), _) => format!("did you mean {meant}?"),
+        (None, []) => "no connector is named in the text; remove the option".into(),
+        (None, known) => format!("there are {}", known.join(", ")),
+    };
+    Err(format!("--connector {name}: the program has no connector of this name; {way_out}"))
 }
 
 fn usage(message: String) -> ExitCode {
