@@ -9,7 +9,10 @@ use rarog_lang::diagnostic::Diagnostic;
 use rarog_lang::plan::{Connector, Plan};
 use rarog_lang::render::render_human;
 use rarog_lang::value::Value;
-use std::path::Path;
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -49,7 +52,9 @@ pub fn front_end(program: &Path, connectors: &Connectors) -> Result<Compiled, Ex
 fn front_end_on_text(name: String, text: &str, connectors: &Connectors) -> Result<Compiled, ExitCode> {
     let connectors =
         connectors.urls.iter().map(|text| connector(text)).collect::<Result<Vec<_>, _>>().map_err(usage)?;
-    let options = Options { name, imports: Some(&read_import), cluster_connectors: &connectors };
+    let imports = Imports::of(&name);
+    let read = |importing: &str, path: &str| imports.read(importing, path);
+    let options = Options { name, imports: Some(&read), cluster_connectors: &connectors };
     Ok(compile_lang(text, &options))
 }
 
@@ -71,12 +76,31 @@ fn usage(message: String) -> ExitCode {
     ExitCode::from(exit::USAGE)
 }
 
-/// An import stands relative to the file that it is in. Gives the name under which it is shown, and its text.
-fn read_import(importing: &str, path: &str) -> Result<(String, String), String> {
-    let base = Path::new(importing).parent().unwrap_or(Path::new(""));
-    let resolved = base.join(path);
-    let text = files::read_program(&resolved)?;
-    Ok((resolved.display().to_string(), text))
+/// The files of a program: one that is imported by several paths is one file.
+struct Imports {
+    /// The name under which each file is shown, by where it lies.
+    shown: RefCell<HashMap<PathBuf, String>>,
+}
+
+impl Imports {
+    /// Of the program with this name, which may be a file.
+    fn of(program: &str) -> Imports {
+        let own = fs::canonicalize(program).map(|place| (place, program.to_string()));
+        Imports { shown: RefCell::new(own.into_iter().collect()) }
+    }
+
+    /// An import stands relative to the file that it is in. Gives the name under which it is shown, and its text.
+    fn read(&self, importing: &str, path: &str) -> Result<(String, String), String> {
+        let base = Path::new(importing).parent().unwrap_or(Path::new(""));
+        let resolved = base.join(path);
+        let shown = resolved.display().to_string();
+        let text = files::read_program(&resolved).map_err(|why| {
+            // The diagnostic says already what cannot be read.
+            why.strip_prefix(&format!("cannot read {shown}: ")).unwrap_or(&why).to_string()
+        })?;
+        let place = fs::canonicalize(&resolved).unwrap_or(resolved);
+        Ok((self.shown.borrow_mut().entry(place).or_insert(shown).clone(), text))
+    }
 }
 
 /// `NAME=mqtt://[USER[:PASSWORD]@]HOST[:PORT]`, `NAME=file:PATH`, `NAME=http://…`, `NAME=console:`.

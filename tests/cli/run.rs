@@ -206,6 +206,15 @@ fn imports_are_read_beside_the_program() {
 }
 
 #[test]
+fn a_file_that_is_imported_by_two_paths_is_one_file() {
+    let scratch = Scratch::new("import-twice");
+    scratch.file("events.vpl", "import \"./main.vpl\"\nevent A:\n    v: int\n");
+    let text = "import \"events.vpl\"\nimport \"./events.vpl\"\nstream S = A\n    .emit(v)\n";
+    let program = scratch.file("main.vpl", text);
+    rarog(&["check", &program]).exits(0);
+}
+
+#[test]
 fn alerts_are_counted_on_a_file_and_not_posted() {
     let scratch = Scratch::new("alert");
     let text = "event A:\n    v: int\nstream S = A\n    .from(broker, topic: \"a\")\n    .where(v > 1)\n    .alert(webhook: \"http://localhost/\", message: \"{v}\")\n    .emit(v)\n";
