@@ -6,7 +6,9 @@
 
 use super::graph::{Graph, Kind, column, count};
 use super::matched::{Matched, Of};
-use crate::plan::{Capture, ColumnDef, Element, Event, Expr, Layout, Node, NodeId, Op, Sequence, Slot, StreamId};
+use crate::plan::{
+    Builtin, Capture, ColumnDef, Element, Event, Expr, Layout, Node, NodeId, Op, Sequence, Slot, StreamId,
+};
 use crate::span::Span;
 use crate::value::Type;
 use std::collections::HashMap;
@@ -184,6 +186,8 @@ impl Graph {
                 keys.into_iter().nth(*key as usize).map_or_else(String::new, |(name, _)| name.to_string())
             }
             Expr::Partition => "_partition".to_string(),
+            Expr::EventTime => "match_end()".to_string(),
+            Expr::Call(Builtin::Millis, _) => "match_duration_ms()".to_string(),
             Expr::MatchStart => "match_start()".to_string(),
             Expr::Coalesce(..) => "first of the inputs".to_string(),
             _ => format!("item {}", composite.items.len()),

@@ -4,6 +4,7 @@
 //! any order.
 
 use crate::plan::{BinOp, Body, Capture, Expr, Stmt};
+use crate::value::Value;
 use std::cell::RefCell;
 
 /// Adds the conjuncts of a condition, in order. A loop, not a recursion: `a and b and …` nests deeply on its left side.
@@ -12,6 +13,8 @@ pub(super) fn split(condition: Expr, into: &mut Vec<Expr>) {
     while let Some(expr) = open.pop() {
         match expr {
             Expr::And(left, right) => open.extend([*right, *left]),
+            // What is true anyway need not be asked.
+            Expr::Const(Value::Bool(true)) => {}
             other => into.push(other),
         }
     }
