@@ -39,6 +39,8 @@ pub struct Chunk {
     pub end: bool,
     /// A checkpoint stands behind this chunk: whoever has state writes it down once the chunk is applied.
     pub barrier: bool,
+    /// Every record as it came, when a late one may be needed whole though only some of its fields are read.
+    pub records: Option<Whole>,
     /// Live only: lower bounds of the clocks of idle or silent sources as of this chunk, by source.
     pub idle: Option<Arc<Vec<IdleClock>>>,
 }
@@ -95,6 +97,15 @@ pub struct Released {
     pub start: i64,
     /// `window_end`, ns.
     pub end: i64,
+    /// How often the window had fired before.
+    pub revision: u64,
+}
+
+impl Released {
+    /// A window with these bounds that fires for the first time.
+    pub fn first(start: i64, end: i64) -> Released {
+        Released { instance: 0, start, end, revision: 0 }
+    }
 }
 
 impl Rows {
@@ -123,4 +134,6 @@ pub struct Batch {
     pub chunk: Arc<Chunk>,
     /// `None`: nothing of this chunk got here.
     pub rows: Option<Rows>,
+    /// Rows that were late at the operator that sends the batch, for `late(S)`; other readers leave them alone.
+    pub late: Option<Rows>,
 }

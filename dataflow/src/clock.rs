@@ -173,9 +173,19 @@ impl Progress<'_> {
         self.at_clock(clock.max(self.run_on))
     }
 
+    /// w behind the whole chunk; at the end of input beyond every time, those included that i64 cannot tell.
+    pub fn reached(&self) -> i128 {
+        if self.end { i128::MAX } else { self.last().into() }
+    }
+
     /// Index of the record behind which w has reached `time`; the number of records if only the chunk's end reaches it.
-    pub fn reaches(&self, time: i64) -> usize {
-        self.clocks.partition_point(|clock| self.at_clock(*clock) < time)
+    pub fn reaches(&self, time: impl Into<i128>) -> usize {
+        let time = time.into();
+        match i64::try_from(time) {
+            Ok(time) => self.clocks.partition_point(|clock| self.at_clock(*clock) < time),
+            Err(_) if time < 0 => 0,
+            Err(_) => self.clocks.len(),
+        }
     }
 }
 

@@ -39,9 +39,12 @@ pub struct RawRow {
     pub len: u32,
     /// Index into the plan's inputs.
     pub input: u32,
-    /// Which key gave the type and is therefore no field: 0 none, 1 `event_type`, 2 `type`.
+    /// Which key gave the type and is therefore no field: 0 none, 1 `event_type`, 2 `type`; or [`IN_DATA`].
     pub type_key: u8,
 }
+
+/// [`RawRow::type_key`] of an object that holds the fields in the object in its `data`.
+pub const IN_DATA: u8 = 3;
 
 /// The key that gave the type, as [`RawRow::type_key`] says.
 pub(crate) fn type_key(code: u8) -> Option<&'static str> {
@@ -55,6 +58,11 @@ pub(crate) fn type_key(code: u8) -> Option<&'static str> {
 /// Fields of a raw record, declared ones converted.
 fn materialise(text: &str, row: RawRow, declared: &Declared) -> Map {
     let mut map = decode::read_object(&text[row.start as usize..row.start as usize + row.len as usize]);
+    if row.type_key == IN_DATA
+        && let Some(Value::Map(fields)) = map.shift_remove("data")
+    {
+        map = Arc::unwrap_or_clone(fields);
+    }
     if let Some(key) = type_key(row.type_key) {
         map.shift_remove(key);
     }

@@ -125,6 +125,7 @@ impl Names<'_> {
             Expr::EventType => "event_type()".into(),
             Expr::WindowStart => "window_start".into(),
             Expr::WindowEnd => "window_end".into(),
+            Expr::Revision => "_revision".into(),
             Expr::Aggregate(call) => self.call(*call),
             Expr::Key(key) => self.key(*key),
             Expr::Partition => "_partition".into(),
@@ -303,6 +304,6 @@ pub fn operator(plan: &Plan, node: &Node) -> String {
         Op::Emit => ".emit".into(),
         Op::Join(join) => composed::join(plan, node, join),
         Op::Sequence(sequence) => composed::sequence(plan, node, sequence),
-        Op::Late { of } => format!("late({})", plan.streams.get(*of as usize).map_or("?", |stream| &stream.name)),
+        Op::Late { of, .. } => format!("late({})", plan.streams.get(*of as usize).map_or("?", |stream| &stream.name)),
     }
 }

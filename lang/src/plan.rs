@@ -191,8 +191,9 @@ pub enum Op {
         aggregate: Option<Aggregate>,
         /// `.allowed_lateness`, ns.
         allowed_lateness: i64,
-        /// Is there a reader of `late(S)`?
-        late_read: bool,
+        /// Does a correction release the whole content again, because an aggregate behind the window computes it anew?
+        /// Otherwise, without a fused aggregate, it releases the late record alone.
+        releases_again: bool,
     },
     /// An aggregate over what a window released (there are operators between them, or it groups otherwise): one record
     /// per released window and key.
@@ -260,11 +261,24 @@ pub enum Op {
     Join(Join),
     /// A sequence or pattern (section 10).
     Sequence(Box<Sequence>),
-    /// `late(S)`.
+    /// `late(S)`: the late records of its one input, the event-time operator of S, as they stand in front of it.
     Late {
         /// The stream whose late records these are.
         of: StreamId,
+        /// For each input of that operator, and each column of this node's layout, the column of the input, if it has it.
+        columns: Vec<Vec<Option<u32>>>,
     },
+}
+
+impl Op {
+    /// Can records come too late for it? Only event-time operators know lateness.
+    pub fn has_late_records(&self) -> bool {
+        match self {
+            Op::Window { window, .. } => !matches!(window, Window::Count { .. }),
+            Op::Join(_) | Op::Sequence(_) => true,
+            _ => false,
+        }
+    }
 }
 
 /// An input of a merge.
@@ -326,7 +340,7 @@ pub struct Aggregate {
     /// Every call of an aggregate function.
     pub calls: Vec<AggregateCall>,
     /// One expression per column of the node's layout, over [`Expr::Aggregate`], [`Expr::Key`], [`Expr::Partition`],
-    /// [`Expr::WindowStart`], [`Expr::WindowEnd`], [`Expr::EventTime`].
+    /// [`Expr::WindowStart`], [`Expr::WindowEnd`], [`Expr::Revision`], [`Expr::EventTime`].
     pub items: Vec<Expr>,
 }
 
@@ -578,6 +592,8 @@ pub enum Expr {
     WindowStart,
     /// Its end.
     WindowEnd,
+    /// How often the window had fired before this result, null if it is the first.
+    Revision,
     /// Result of call i of the aggregate.
     Aggregate(u32),
     /// Key i of the aggregate.

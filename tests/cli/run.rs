@@ -52,6 +52,33 @@ fn every_form_of_a_run_gives_the_same() {
 }
 
 #[test]
+fn the_dead_letter_of_a_late_record_is_whole() {
+    let scratch = Scratch::new("late");
+    let path = |name: &str| scratch.path(name);
+    let program = "stream S = E.where(v > 0).window(1s).aggregate(n: count()).emit(n: n)";
+    fs::write(path("p.vpl"), program).expect("a scratch file");
+    let events = [
+        r#"{"type":"E","ts":9000,"v":1}"#,
+        r#"{"type":"E","ts":1000,"v":2,"more":{"deep":[1,2.0]}}"#,
+        r#"{"event_type":"E","ts":2000,"data":{"v":3,"text":"a"}}"#,
+    ];
+    fs::write(path("in.jsonl"), events.join("\n")).expect("a scratch file");
+    for workers in ["1", "2"] {
+        let args =
+            ["run", &path("p.vpl"), "--input", &path("in.jsonl"), "--dead-letters", &path("dead"), "-w", workers];
+        rarog(&args).exits(0).says(&["late 2"]);
+        let dead = lines(&fs::read_to_string(path("dead")).expect("dead letters"));
+        let mut raw: Vec<&str> = dead.iter().map(|letter| letter["raw"].as_str().expect("the record")).collect();
+        raw.sort_unstable();
+        let wanted = [
+            r#"{"event_type":"E","timestamp":"1970-01-01T00:00:01Z","ts":1000,"v":2,"more":{"deep":[1,2.0]}}"#,
+            r#"{"event_type":"E","timestamp":"1970-01-01T00:00:02Z","v":3,"text":"a"}"#,
+        ];
+        assert_eq!(raw, wanted);
+    }
+}
+
+#[test]
 fn without_output_it_counts() {
     for args in
         [vec!["run", VISITS, "--input", CLICKS, "--output", "none"], vec!["simulate", "-p", VISITS, "-e", CLICKS, "-q"]]

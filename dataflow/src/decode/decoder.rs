@@ -200,5 +200,6 @@ fn conclude(
     pool.put(Kept { scanner, expected });
     let records = gathered.clocks.len() as u64;
     chunk.clocks = gathered.clocks;
+    chunk.records = gathered.records;
     Decoded { chunk, inputs: gathered.inputs, dead, records, no_reader: gathered.no_reader, early: gathered.early }
 }

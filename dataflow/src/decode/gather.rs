@@ -9,7 +9,7 @@ use super::tables::{InputTable, Tables};
 use super::token::{Kind, Token};
 use super::{EARLY_BEFORE_NS, MAX_AHEAD_NS};
 use crate::batch::{EventTypes, Rows, phase};
-use crate::whole::{Declared, RawRow, Whole};
+use crate::whole::{Declared, IN_DATA, RawRow, Whole};
 use std::sync::Arc;
 
 /// The time of a record that has none of its own.
@@ -38,6 +38,8 @@ pub(super) struct Gather<'t> {
     /// Expected rows by input.
     expected: &'t [usize],
     clocks: Vec<i64>,
+    /// Where each record stands, if that is asked for.
+    places: Vec<RawRow>,
     clock: i64,
     arrival: Arrival,
     /// Leading records whose time is that of the last record of the chunk before.
@@ -54,6 +56,7 @@ pub(super) struct Gather<'t> {
 pub(super) struct Gathered {
     pub inputs: Vec<Option<Rows>>,
     pub clocks: Vec<i64>,
+    pub records: Option<Whole>,
     pub no_reader: u64,
     /// Live records from before the year 2000.
     pub early: u64,
@@ -85,6 +88,7 @@ impl<'t> Gather<'t> {
             taken: tables.inputs.iter().map(|_| Taken::default()).collect(),
             expected,
             clocks: Vec::with_capacity(expected.iter().sum::<usize>()),
+            places: Vec::with_capacity(if tables.places { expected.iter().sum() } else { 0 }),
             clock: i64::MIN,
             arrival,
             untimed: 0,
@@ -141,6 +145,9 @@ impl<'t> Gather<'t> {
             None => self.untimed += 1,
         }
         self.clocks.push(self.clock);
+        if self.tables.places {
+            self.places.push(place(record));
+        }
         self.early += u64::from(time.is_some_and(|time| time < self.earliest));
         if let (Arrival::Before(before), Some(_)) = (&mut self.arrival, time) {
             *before = time;
@@ -256,8 +263,21 @@ impl<'t> Gather<'t> {
         let extra: Arc<str> = self.texts.extra.into();
         let finish = |(taken, table): (Taken, &InputTable)| taken.finish(table, text, &extra, &self.tables.declared);
         let inputs = self.taken.into_iter().zip(&self.tables.inputs).map(finish).collect();
-        Gathered { inputs, clocks: self.clocks, no_reader: self.no_reader, early: self.early }
+        let records = self.tables.places.then(|| Whole::Raw {
+            text: text.clone(),
+            rows: Arc::new(self.places),
+            declared: self.tables.declared.clone(),
+        });
+        Gathered { inputs, clocks: self.clocks, records, no_reader: self.no_reader, early: self.early }
     }
+}
+
+/// Where a record stands, with an object in its `data` that holds the fields.
+#[inline(always)]
+fn place(record: Record<'_>) -> RawRow {
+    let (start, end) = (record.span.0 as u32, record.span.1 as u32);
+    let type_key = if record.recipe.object.is_some() { IN_DATA } else { record.recipe.type_key };
+    RawRow { start, len: end - start, input: record.recipe.input.unwrap_or(u32::MAX), type_key }
 }
 
 #[cold]

@@ -51,6 +51,8 @@ pub(super) struct InputTable {
 pub(super) struct Tables {
     pub inputs: Vec<InputTable>,
     pub declared: Declared,
+    /// Does a chunk say where each of its records stands, so that a late one is found whole?
+    pub places: bool,
     keys: HashMap<Arc<str>, KeyId, foldhash::fast::RandomState>,
     events: HashMap<Arc<str>, u32, foldhash::fast::RandomState>,
 }
@@ -70,7 +72,12 @@ impl Tables {
             .collect();
         let events = (0..).zip(&plan.inputs).map(|(id, input)| (input.event.clone(), id)).collect();
         let declared = Arc::new(plan.inputs.iter().map(|input| input.declared.clone()).collect());
-        Tables { inputs, declared, keys, events }
+        let open = inputs
+            .iter()
+            .zip(&plan.inputs)
+            .any(|(table, input)| table.read && plan.layouts[input.layout as usize].open);
+        let places = open && plan.nodes.iter().any(|node| node.op.has_late_records());
+        Tables { inputs, declared, places, keys, events }
     }
 
     /// Number of a key.

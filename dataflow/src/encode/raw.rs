@@ -4,7 +4,7 @@
 //! the type left out, numbers and texts in their text form. Records with double or escaped keys take the way over values.
 
 use crate::decode::{Entries, Kind, Token, entries, read};
-use crate::whole::{RawRow, Whole, type_key};
+use crate::whole::{IN_DATA, RawRow, Whole, type_key};
 use rarog_lang::eval::convert::{convert, integral};
 use rarog_lang::eval::text::{write_float, write_int, write_json, write_json_string, write_time};
 use rarog_lang::eval::time::{from_epoch_ms, parse_rfc3339};
@@ -23,6 +23,9 @@ impl<'w> RawFields<'w> {
     pub fn of(whole: &'w Whole, row: usize) -> Option<RawFields<'w>> {
         let Whole::Raw { text, rows, declared } = whole else { return None };
         let RawRow { start, len, input, type_key: code } = rows[row];
+        if code == IN_DATA {
+            return None;
+        }
         let object = &text[start as usize..(start + len) as usize];
         let left_out = type_key(code);
         let mut fields: Vec<(&str, Token)> = Vec::with_capacity(16);

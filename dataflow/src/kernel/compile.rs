@@ -65,6 +65,7 @@ impl<'p> Compiler<'p> {
             Expr::EventType => Node::EventType,
             Expr::WindowStart => Node::Window(false),
             Expr::WindowEnd => Node::Window(true),
+            Expr::Revision => Node::Revision,
             Expr::Unary(op, a) => Node::Unary(*op, one(a)),
             Expr::Binary(op, a, b) => Node::Binary(*op, two(a, b)),
             Expr::And(a, b) | Expr::Or(a, b) => {

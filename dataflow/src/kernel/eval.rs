@@ -37,6 +37,7 @@ impl Run<'_> {
             Node::Time => scope.time(),
             Node::EventType => return scope.event_type(),
             Node::Window(end) => scope.window(*end),
+            Node::Revision => scope.revision(),
             Node::Local(slot) => return self.frame.get(*slot as usize).cloned().unwrap_or(Operand::Const(Value::Null)),
             Node::Let(slot, parts) => return self.bind(*slot, parts, scope),
             Node::Inlined(args, body) => return self.inlined(args, body, scope),

@@ -30,6 +30,8 @@ pub enum Node {
     EventType,
     /// Start (true: end) of the window that released the record.
     Window(bool),
+    /// How often its window had fired before.
+    Revision,
     /// A slot of the function whose body this is.
     Local(u32),
     /// A slot's value, and what is evaluated with it there.
@@ -70,7 +72,7 @@ impl Node {
     /// Does a row of it cost more than picking the rows that need it?
     pub fn costly(&self) -> bool {
         match self {
-            Node::Const(_) | Node::Column(_) | Node::Time | Node::Window(_) | Node::Local(_) => false,
+            Node::Const(_) | Node::Column(_) | Node::Time | Node::Window(_) | Node::Revision | Node::Local(_) => false,
             Node::Let(_, parts) => parts.iter().any(Node::costly),
             Node::Inlined(args, body) => body.costly() || args.iter().any(Node::costly),
             Node::Unary(_, a) | Node::IsNull(a) | Node::Among(a, _) => a.costly(),

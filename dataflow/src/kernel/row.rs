@@ -33,6 +33,9 @@ impl Record for RowRecord<'_> {
     fn event_type(&self) -> Arc<str> {
         self.rows.event.get(self.row).clone()
     }
+    fn revision(&self) -> u64 {
+        self.rows.released.as_ref().map_or(0, |released| released[self.row].revision)
+    }
     fn window(&self) -> Option<(i64, i64)> {
         self.rows.released.as_ref().map(|released| (released[self.row].start, released[self.row].end))
     }

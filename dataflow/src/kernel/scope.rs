@@ -2,7 +2,8 @@
 
 use super::operand::{Operand, Valid};
 use crate::batch::{EventTypes, Rows};
-use crate::column::{Column, Prim, StrColumn};
+use crate::column::{Column, Prim, StrColumn, from_values};
+use rarog_lang::eval::interpreter::revision;
 use rarog_lang::value::Value;
 use std::sync::Arc;
 
@@ -60,6 +61,17 @@ impl<'r> Scope<'r> {
             if end { window.end } else { window.start }
         };
         Column::Time(Prim { values: Arc::new((0..self.len()).map(bound).collect()), valid: None })
+    }
+
+    /// How often the windows that released the rows had fired before.
+    pub fn revision(&self) -> Column {
+        match &self.rows.released {
+            Some(released) if released.iter().any(|window| window.revision > 0) => {
+                let revision = |index| revision(released[self.row(index) as usize].revision);
+                from_values((0..self.len()).map(revision).collect())
+            }
+            _ => Column::Null(self.len()),
+        }
     }
 
     /// A column of the scope's rows, of one of the whole batch.

@@ -212,6 +212,7 @@ pub fn operands<'e>(expr: &'e Expr, out: &mut Vec<&'e Expr>) {
         | Expr::EventType
         | Expr::WindowStart
         | Expr::WindowEnd
+        | Expr::Revision
         | Expr::Aggregate(_)
         | Expr::Key(_)
         | Expr::Partition

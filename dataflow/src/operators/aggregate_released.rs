@@ -3,7 +3,7 @@
 use super::key::{KeyTable, Keys};
 use super::result::{Calls, Group, Results};
 use super::{Context, Operator};
-use crate::batch::{Chunk, Rows};
+use crate::batch::{Chunk, Released, Rows};
 use rarog_lang::plan::{Aggregate, Key};
 use std::sync::Arc;
 
@@ -45,7 +45,7 @@ impl Operator for AggregateReleased {
             let (pos, time) = (rows.pos[first], rows.time[first]);
             let rank = rows.rank.as_ref().map_or((0, 0, 0), |rank| rank[first]);
             for slot in 0..table.slots() {
-                let window = Some((window.start, window.end));
+                let window = Some(Released { instance: 0, ..window });
                 let group = Group { key: table.key(slot), groups: &groups, slot, window, time, rank };
                 results.push(&self.calls, pos, &group);
             }

@@ -218,12 +218,12 @@ impl Operator for CountWindow {
                 (Some(calls), Some(results)) => {
                     let key = content.panes.front().map_or(self.table.key(slot), |pane| &pane.key);
                     let groups = &content.merged(calls);
-                    let window = Some((start, end));
+                    let window = Some(Released::first(start, end));
                     results.push(calls, pos, &Group { key, groups, slot: 0, window, time: end, rank });
                 }
                 _ => {
                     self.instances += 1;
-                    let released = Released { instance: self.instances, start, end };
+                    let released = Released { instance: self.instances, ..Released::first(start, end) };
                     releases.push(pos, end, rank, released, content.panes.iter().flat_map(|pane| &pane.records));
                 }
             }

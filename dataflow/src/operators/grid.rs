@@ -20,7 +20,7 @@ impl Grid {
 
     /// Start of the pane of a time.
     pub fn pane(&self, time: i64) -> i128 {
-        i128::from(time).div_euclid(self.pane) * self.pane
+        floor(time.into(), self.pane)
     }
 
     /// Width of a pane.
@@ -30,19 +30,55 @@ impl Grid {
 
     /// End of the last window that covers a time.
     pub fn last_end(&self, time: i128) -> i128 {
-        time.div_euclid(self.slide) * self.slide + self.size
+        floor(time, self.slide) + self.size
     }
 
     /// The first end behind both `closed` and `start`, of a window that covers the pane at `start`, if one is left.
     pub fn next_end(&self, start: i128, closed: i128) -> Option<i128> {
         let beyond = start.max(closed);
-        let end = (beyond - self.size).div_euclid(self.slide) * self.slide + self.slide + self.size;
+        let end = self.first_end(beyond);
         (end - self.size <= start).then_some(end)
+    }
+
+    /// End of the first window that covers a time.
+    pub fn first_end(&self, time: i128) -> i128 {
+        floor(time - self.size, self.slide) + self.slide + self.size
+    }
+
+    /// Ends of all windows that cover a time, in order.
+    pub fn ends(self, time: i128) -> impl Iterator<Item = i128> {
+        let last = self.last_end(time);
+        std::iter::successors(Some(self.first_end(time)), move |end| Some(end + self.slide))
+            .take_while(move |end| *end <= last)
+    }
+
+    /// Panes of a window.
+    pub fn panes(&self) -> i128 {
+        self.size / self.pane
+    }
+
+    /// Start of the stretch, as long as a window, that a time lies in: these stretches do not overlap.
+    pub fn block(&self, time: i128) -> i128 {
+        floor(time, self.size)
+    }
+
+    /// Length of a window.
+    pub fn size(&self) -> i128 {
+        self.size
     }
 
     /// Start of the window with this end.
     pub fn start(&self, end: i128) -> i128 {
         end - self.size
+    }
+}
+
+/// The greatest multiple of a step that is not beyond a time.
+fn floor(time: i128, step: i128) -> i128 {
+    match (i64::try_from(time), i64::try_from(step)) {
+        // Division is many times faster in 64 bits.
+        (Ok(time), Ok(step)) => i128::from(time) - i128::from(time.rem_euclid(step)),
+        _ => time.div_euclid(step) * step,
     }
 }
 
@@ -60,6 +96,8 @@ mod tests {
         let grid = Grid::new(10, 4);
         assert_eq!(grid.pane, 2);
         assert_eq!(grid.last_end(9), 18);
+        assert_eq!(grid.ends(8).collect::<Vec<_>>(), [10, 14, 18]);
+        assert_eq!(grid.ends(-1).collect::<Vec<_>>(), [2, 6]);
         assert_eq!(grid.next_end(8, i128::MIN / 4), Some(10));
         assert_eq!(grid.next_end(8, 10), Some(14));
         assert_eq!(grid.next_end(8, 18), None);

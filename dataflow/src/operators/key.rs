@@ -196,6 +196,11 @@ pub struct SavedKey {
 }
 
 impl SavedKey {
+    /// A key of which no more is known.
+    pub fn of(key: Arc<[Value]>) -> SavedKey {
+        SavedKey { key, time: 0, began: 0 }
+    }
+
     /// Its hash.
     pub fn hash(&self) -> u64 {
         hash_values(&self.key)

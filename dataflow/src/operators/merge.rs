@@ -68,7 +68,7 @@ fn is_whole(plan: &Plan, node: u32) -> bool {
         }
         match &at.op {
             Op::Input(input) if plan.inputs[*input as usize].whole => return true,
-            Op::Process { .. } => return true,
+            Op::Process { .. } | Op::Late { .. } => return true,
             Op::Join(join) if join.whole => return true,
             Op::Sequence(sequence) if sequence.whole => return true,
             // Their records are made of those of their inputs, and are none of them.

@@ -5,7 +5,7 @@
 use crate::batch::{Chunk, Rows};
 use crate::rt::{DeadRecord, Shared};
 use crate::snapshot::{Restore, Snapshot, SnapshotError};
-use rarog_lang::plan::{Function, Node, NodeId, Op, Plan};
+use rarog_lang::plan::{Function, Node, NodeId, Op, Plan, Window};
 use std::sync::Arc;
 
 mod aggregate;
@@ -18,9 +18,11 @@ mod filter;
 mod grid;
 mod join;
 mod key;
+mod late;
 mod limit;
 mod merge;
 mod numbers;
+mod panes;
 mod print;
 mod process;
 mod project;
@@ -28,6 +30,7 @@ mod result;
 mod retype;
 mod sequence;
 mod session_window;
+mod sliding_window;
 mod state;
 mod time_release;
 mod time_window;
@@ -50,6 +53,7 @@ pub struct Context {
     pub functions: Arc<[Function]>,
     /// Number of sources and whether this is a replay.
     pub clockwork: Clockwork,
+    late: late::Late,
 }
 
 /// How many clocks there are and who drives them.
@@ -62,6 +66,13 @@ pub struct Clockwork {
 }
 
 impl Context {
+    /// What the operator at `node` may use.
+    pub fn new(shared: Arc<Shared>, node: NodeId, clockwork: Clockwork) -> Context {
+        let late = late::Late::new(&shared.plan, node);
+        let functions = shared.plan.functions.clone().into();
+        Context { shared, node, functions, clockwork, late }
+    }
+
     /// The node.
     pub fn node(&self) -> &Node {
         &self.shared.plan.nodes[self.node as usize]
@@ -157,7 +168,7 @@ pub fn build(context: &Context) -> Result<Box<dyn Operator>, String> {
         Op::Filter(condition) => Box::new(filter::Filter::new(condition, context)),
         Op::Project { items, event } => Box::new(project::Project::new(items, event.clone(), context)),
         Op::Retype(event) => Box::new(retype::Retype::new(event.clone())),
-        Op::Window { window, key, aggregate, .. } => build_window(window, key, aggregate.as_ref(), context),
+        op @ Op::Window { .. } => build_window(op, context)?,
         Op::AggregateReleased { key, aggregate } => {
             Box::new(aggregate_released::AggregateReleased::new(key, aggregate, context))
         }
@@ -181,21 +192,28 @@ pub fn build(context: &Context) -> Result<Box<dyn Operator>, String> {
     })
 }
 
-fn build_window(
-    window: &rarog_lang::plan::Window,
-    key: &[rarog_lang::plan::Key],
-    aggregate: Option<&rarog_lang::plan::Aggregate>,
-    context: &Context,
-) -> Box<dyn Operator> {
-    use rarog_lang::plan::Window;
-    match *window {
-        Window::Time { size, slide } => match aggregate {
-            Some(aggregate) => Box::new(time_window::TimeWindow::new(size, slide, key, aggregate, context)),
-            None => Box::new(time_release::TimeRelease::new(size, slide, key, context)),
-        },
-        Window::Session { gap } => Box::new(session_window::SessionWindow::new(gap, key, aggregate, context)),
-        Window::Count { size, slide } => Box::new(count_window::CountWindow::new(size, slide, key, aggregate, context)),
-    }
+fn build_window(op: &Op, context: &Context) -> Result<Box<dyn Operator>, String> {
+    let Op::Window { window, key, aggregate, allowed_lateness, releases_again } = op else {
+        return Err(format!("operator {} of the plan is no window", context.node));
+    };
+    let aggregate = aggregate.as_ref();
+    Ok(match (window, aggregate) {
+        (Window::Time { size, slide }, Some(aggregate)) if size == slide && *allowed_lateness == 0 => {
+            Box::new(time_window::TimeWindow::new(*size, key, aggregate, context))
+        }
+        (Window::Time { size, slide }, Some(aggregate)) => {
+            let times = (*size, *slide, *allowed_lateness);
+            Box::new(sliding_window::SlidingWindow::new(times, key, aggregate, context))
+        }
+        (Window::Time { size, slide }, None) => {
+            let times = (*size, *slide, *allowed_lateness);
+            Box::new(time_release::TimeRelease::new(times, *releases_again, key, context))
+        }
+        (Window::Session { gap }, _) => Box::new(session_window::SessionWindow::new(*gap, key, aggregate, context)),
+        (Window::Count { size, slide }, _) => {
+            Box::new(count_window::CountWindow::new(*size, *slide, key, aggregate, context))
+        }
+    })
 }
 
 /// Passes rows on: outputs are taken by the collector, which reads the same edge.

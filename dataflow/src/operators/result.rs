@@ -4,7 +4,7 @@
 //! operations and not a thousand walks over expressions:
 //!
 //! ```text
-//! call 0 … call n-1 │ key 0 … key m-1 │ _partition │ window_start │ window_end
+//! call 0 … call n-1 │ key 0 … key m-1 │ _partition │ window_start │ window_end │ _revision
 //! ```
 
 use super::Context;
@@ -14,6 +14,7 @@ use crate::batch::{Chunk, EventTypes, FiredRank, Released, Rows, phase};
 use crate::column::{Column, Prim, from_values};
 use crate::kernel::Kernel;
 use crate::snapshot::SnapshotError;
+use rarog_lang::eval::interpreter::revision;
 use rarog_lang::plan::{Aggregate, AggregateFn, ColumnDef, Expr, Layout};
 use rarog_lang::value::{Type, Value};
 use std::ops::Range;
@@ -67,6 +68,11 @@ impl Calls {
         Groups { states: self.states.iter().map(|(kind, _)| States::new(*kind)).collect(), slots: 0 }
     }
 
+    /// Does the price of merging two groups not depend on how much they have seen?
+    pub fn merge_cheaply(&self) -> bool {
+        self.states.iter().all(|(kind, _)| !matches!(kind, Kind::Distinct | Kind::Values | Kind::Numbers))
+    }
+
     /// Arguments over a batch; records whose evaluation ran into a limit are reported.
     pub fn arguments(&mut self, chunk: &Chunk, rows: &Rows, context: &Context) -> Arguments {
         let mut arguments = Vec::with_capacity(self.states.len());
@@ -96,7 +102,7 @@ impl Shape {
 
     fn layout(&self) -> Layout {
         let column = |_| ColumnDef { name: "".into(), ty: Type::Any, keep_null: false, hidden: false };
-        Layout { columns: (0..self.partition() + 3).map(column).collect(), open: false }
+        Layout { columns: (0..self.partition() + 4).map(column).collect(), open: false }
     }
 
     /// The item over the synthetic layout.
@@ -107,6 +113,7 @@ impl Shape {
             Expr::Partition => Some(Expr::Column(self.partition())),
             Expr::WindowStart => Some(Expr::Column(self.partition() + 1)),
             Expr::WindowEnd => Some(Expr::Column(self.partition() + 2)),
+            Expr::Revision => Some(Expr::Column(self.partition() + 3)),
             _ => None,
         })
     }
@@ -176,6 +183,44 @@ impl Groups {
     }
 }
 
+/// Groups that come and go: the slots of those that went are used again.
+pub struct Pool {
+    groups: Groups,
+    free: Vec<usize>,
+}
+
+impl Pool {
+    /// Empty groups.
+    pub fn new(groups: Groups) -> Pool {
+        Pool { groups, free: Vec::new() }
+    }
+
+    /// A group that has seen nothing.
+    pub fn take(&mut self) -> usize {
+        self.free.pop().unwrap_or_else(|| {
+            let slot = self.groups.slots;
+            self.groups.grow(slot + 1);
+            slot
+        })
+    }
+
+    /// Forgets what a group has seen; its slot may become another one's.
+    pub fn give_back(&mut self, slot: usize) {
+        self.groups.reset(slot);
+        self.free.push(slot);
+    }
+
+    /// All of them.
+    pub fn groups(&self) -> &Groups {
+        &self.groups
+    }
+
+    /// All of them.
+    pub fn groups_mut(&mut self) -> &mut Groups {
+        &mut self.groups
+    }
+}
+
 /// A group that is reported.
 pub struct Group<'g> {
     /// Key values.
@@ -184,8 +229,8 @@ pub struct Group<'g> {
     pub groups: &'g Groups,
     /// The group's slot.
     pub slot: usize,
-    /// Start and end of the window.
-    pub window: Option<(i64, i64)>,
+    /// The window.
+    pub window: Option<Released>,
     /// Result time.
     pub time: i64,
     /// Order among results that are fired together.
@@ -200,8 +245,8 @@ pub struct Results {
     calls: Vec<Vec<Value>>,
     keys: Vec<Vec<Value>>,
     partition: Vec<Value>,
-    windows: Vec<(i64, i64)>,
-    windowed: bool,
+    /// One per result, if there is a window.
+    windows: Vec<Released>,
 }
 
 impl Results {
@@ -215,7 +260,6 @@ impl Results {
             keys: vec![Vec::new(); calls.keys],
             partition: Vec::new(),
             windows: Vec::new(),
-            windowed: false,
         }
     }
 
@@ -234,8 +278,7 @@ impl Results {
             [text @ Value::Str(_)] => text.clone(),
             key => partition_text(key),
         });
-        self.windows.push(group.window.unwrap_or_default());
-        self.windowed |= group.window.is_some();
+        self.windows.extend(group.window);
     }
 
     /// The result records, if there are any. Limits that their computation ran into are reported.
@@ -247,15 +290,19 @@ impl Results {
         let time_column = |values: Vec<i64>| Column::Time(Prim { values: Arc::new(values), valid: None });
         let mut columns: Vec<Column> = self.calls.into_iter().chain(self.keys).map(from_values).collect();
         columns.push(from_values(self.partition));
-        if self.windowed {
-            columns.push(time_column(self.windows.iter().map(|window| window.0).collect()));
-            columns.push(time_column(self.windows.iter().map(|window| window.1).collect()));
+        let windowed = self.windows.len() == count;
+        if windowed {
+            columns.push(time_column(self.windows.iter().map(|window| window.start).collect()));
+            columns.push(time_column(self.windows.iter().map(|window| window.end).collect()));
         } else {
             columns.extend([Column::Null(count), Column::Null(count)]);
         }
+        columns.push(match self.windows.iter().any(|window| window.revision > 0) {
+            true => from_values(self.windows.iter().map(|window| revision(window.revision)).collect()),
+            false => Column::Null(count),
+        });
         // Readers of a result still see the bounds of its window.
-        let bounds = |&(start, end): &(i64, i64)| Released { instance: 0, start, end };
-        let released = self.windowed.then(|| Arc::new(self.windows.iter().map(bounds).collect()));
+        let released = windowed.then(|| Arc::new(self.windows));
         let mut rows = Rows {
             pos: Arc::new(self.pos),
             time: Arc::new(self.time),

@@ -81,8 +81,10 @@ impl SessionWindow {
     }
 
     /// Fires every session whose end lies before w.
-    fn fire(&mut self, w: i64, progress: &Progress, fired: &mut Fired) {
-        while let Some(bound) = self.ends.peek().map(|Reverse((end, _, _))| *end).filter(|end| *end < w) {
+    fn fire(&mut self, w: i128, progress: &Progress, fired: &mut Fired) {
+        while let Some(bound) =
+            self.ends.peek().map(|Reverse((end, _, _))| *end).filter(|end| i128::from(*end) < w)
+        {
             let mut over: Vec<(Session, usize)> = Vec::new();
             let mut met = None;
             while self.ends.peek().is_some_and(|Reverse((end, _, _))| *end == bound) {
@@ -101,7 +103,7 @@ impl SessionWindow {
                 }
             }
             over.sort_by_key(|(session, slot)| (session.began, self.table.hash(*slot)));
-            let pos = (progress.reaches(bound.saturating_add(1)) as u64) << phase::BITS | phase::FIRED;
+            let pos = (progress.reaches(i128::from(bound) + 1) as u64) << phase::BITS | phase::FIRED;
             for (session, slot) in over {
                 self.report(session, slot, bound, pos, fired);
             }
@@ -112,7 +114,7 @@ impl SessionWindow {
         let rank = (0, session.began, self.table.hash(slot));
         match (&mut self.states, &mut fired.results) {
             (Some(states), Some(results)) => {
-                let window = Some((session.first, end));
+                let window = Some(Released::first(session.first, end));
                 let of = session.id as usize;
                 let group = Group { key: &session.key, groups: &states.groups, slot: of, window, time: end, rank };
                 results.push(&states.calls, pos, &group);
@@ -121,7 +123,7 @@ impl SessionWindow {
             _ => {
                 self.instances += 1;
                 session.records.sort_by_key(|held| held.rank);
-                let released = Released { instance: self.instances, start: session.first, end };
+                let released = Released { instance: self.instances, ..Released::first(session.first, end) };
                 fired.releases.push(pos, end, rank, released, session.records.iter());
             }
         }
@@ -203,7 +205,7 @@ impl SessionWindow {
         let rank: Rank = (time, passage.chunk.seq, pos);
         let w = passage.progress.before((pos >> phase::BITS) as usize);
         let Some((slot, index)) = self.session(passage, row, time, w) else {
-            context.late(passage.chunk, rows, row);
+            context.late(0, rows, row);
             return;
         };
         let session = &mut self.open[slot][index];
@@ -298,11 +300,11 @@ impl Operator for SessionWindow {
             let arguments = self.states.as_mut().map(|states| states.calls.arguments(chunk, rows, context));
             let passage = Passage { chunk, progress: &progress, rows, columns, arguments };
             for row in 0..rows.len() {
-                self.fire(progress.before((rows.pos[row] >> phase::BITS) as usize), &progress, &mut fired);
+                self.fire(progress.before((rows.pos[row] >> phase::BITS) as usize).into(), &progress, &mut fired);
                 self.add(&passage, row, context);
             }
         }
-        self.fire(progress.last(), &progress, &mut fired);
+        self.fire(progress.reached(), &progress, &mut fired);
         self.watermark.pass(chunk);
         match (&mut self.states, fired.results) {
             (Some(states), Some(results)) => results.rows(&mut states.calls, chunk, context),

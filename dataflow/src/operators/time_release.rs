@@ -1,103 +1,136 @@
 //! Tumbling and sliding time windows without a fused aggregate: they release their records in order, key by key.
+//!
+//! A record is held once, in its pane, however many windows will release it. A window that is corrected releases the late
+//! record alone, or everything again if an aggregate stands behind it.
 
 use super::grid::{Grid, clamp};
-use super::key::{self, KeyColumns, KeyTable, Keys, SavedKey};
+use super::key::{self, KeyColumns, Keys};
+use super::panes::{Arrived, Pane, Panes, Saved};
 use super::window_rows::{Held, Realign, Releases, held_columns};
 use super::{Context, Operator};
 use crate::batch::{Chunk, Released, Rows, phase};
-use crate::clock::{NEVER, Progress, Watermark};
+use crate::clock::{Progress, Watermark};
 use crate::snapshot::{Restore, Snapshot, SnapshotError};
 use rarog_lang::plan::Key;
-use std::collections::BTreeMap;
 use std::sync::Arc;
-
-#[derive(Default)]
-struct Content {
-    keys: KeyTable,
-    /// By slot.
-    records: Vec<Vec<Held>>,
-}
 
 /// The operator.
 pub struct TimeRelease {
     grid: Grid,
-    slide: i128,
+    lateness: i64,
+    /// Does a correction release everything again?
+    again: bool,
     keys: Keys,
     watermark: Watermark,
-    /// By end.
-    windows: BTreeMap<i128, Content>,
-    closed: i128,
+    panes: Panes<Vec<Held>>,
     instances: u64,
 }
 
 impl TimeRelease {
-    /// Sizes in ns.
-    pub fn new(size: i64, slide: i64, key: &[Key], context: &Context) -> TimeRelease {
+    /// Times in ns.
+    pub fn new((size, slide, lateness): (i64, i64, i64), again: bool, key: &[Key], context: &Context) -> TimeRelease {
+        let grid = Grid::new(size, slide);
         TimeRelease {
-            grid: Grid::new(size, slide),
-            slide: slide.into(),
+            grid,
+            lateness,
+            again,
             keys: Keys::new(key, context),
             watermark: context.watermark(),
-            windows: BTreeMap::new(),
-            closed: NEVER.into(),
+            panes: Panes::new(grid, lateness),
             instances: 0,
         }
     }
 
-    fn fire(&mut self, w: i64, progress: &Progress, releases: &mut Releases) {
-        while let Some(entry) = self.windows.first_entry().filter(|entry| *entry.key() <= w.into()) {
-            let (end, mut content) = entry.remove_entry();
-            let (start, time) = (clamp(self.grid.start(end)), clamp(end));
-            let pos = (progress.reaches(time) as u64) << phase::BITS | phase::FIRED;
-            for slot in content.keys.in_order() {
-                let records = &mut content.records[slot as usize];
-                records.sort_by_key(|held| held.rank);
-                self.instances += 1;
-                let released = Released { instance: self.instances, start, end: time };
-                releases.push(pos, time, content.keys.rank(slot as usize), released, records.iter());
+    /// Fires every window whose end w has reached.
+    fn fire(&mut self, w: i128, progress: &Progress, releases: &mut Releases) {
+        while let Some(end) = self.panes.next().filter(|end| *end <= w) {
+            let pos = (progress.reaches(end) as u64) << phase::BITS | phase::FIRED;
+            for slot in self.panes.reported(end) {
+                self.release((slot as usize, end), 0, pos, None, releases);
             }
+            self.panes.fired(end, |_, _| {});
         }
-        self.closed = self.closed.max(w.into());
+        self.panes.free(w, |_, _| {});
     }
 
-    fn add(&mut self, columns: &KeyColumns, row: usize, began: u64, held: &Held) {
-        let time = i128::from(held.rank.0);
-        let mut end = self.grid.last_end(time);
-        let mut slots = Vec::with_capacity(1);
-        while end > time && end > self.closed {
-            let content = self.windows.entry(end).or_default();
-            content.keys.slots_of(columns, row..row + 1, |_| (0, began), None, &mut slots);
-            content.records.resize_with(content.keys.slots(), Vec::new);
-            content.records[slots[0] as usize].push(held.clone());
-            end -= self.slide;
+    /// Releases a key's window, or of its records only one.
+    fn release(
+        &mut self,
+        (slot, end): (usize, i128),
+        revision: u64,
+        pos: u64,
+        only: Option<&Held>,
+        releases: &mut Releases,
+    ) {
+        self.instances += 1;
+        let (start, time) = (self.grid.start(end), clamp(end));
+        let released = Released { instance: self.instances, revision, ..Released::first(clamp(start), time) };
+        let content = self.panes.content(slot);
+        let panes = content.panes.range(content.between(start, end));
+        let rank = (0, panes.clone().next().map_or(0, |pane| pane.began), self.panes.keys.hash(slot));
+        match only {
+            Some(held) => releases.push(pos, time, rank, released, std::iter::once(held)),
+            None => {
+                let mut records: Vec<&Held> = panes.flat_map(|pane| &pane.state).collect();
+                records.sort_by_key(|held| held.rank);
+                releases.push(pos, time, rank, released, records.into_iter());
+            }
+        }
+    }
+
+    fn add(
+        &mut self,
+        (chunk, rows, columns): (&Chunk, &Rows, &KeyColumns),
+        row: usize,
+        w: i128,
+        releases: &mut Releases,
+    ) {
+        let (time, pos) = (rows.time[row], rows.pos[row]);
+        let start = self.grid.pane(time);
+        let slot = self.panes.slot(columns, row);
+        let corrected: Vec<i128> = match self.lateness > 0 && self.panes.has_fired(start, w) {
+            true => self.panes.corrected(start, w).collect(),
+            false => Vec::new(),
+        };
+        let times = |end: &i128| {
+            let held = !self.panes.content(slot).between(self.grid.start(*end), *end).is_empty();
+            self.panes.times_fired(slot, *end, held)
+        };
+        let times: Vec<u64> = corrected.iter().map(times).collect();
+        let held = Held::of(rows, row, (time, chunk.seq, pos));
+        let arrived = Arrived { time, began: key::began(chunk.seq, pos) };
+        let only = (!corrected.is_empty() && !self.again).then(|| held.clone());
+        self.panes.pane((slot, start, w), &arrived, (columns, row), Vec::new).push(held);
+        let fired = (pos >> phase::BITS) << phase::BITS | phase::FIRED;
+        for (end, times) in corrected.into_iter().zip(times) {
+            self.release((slot, end), times, fired, only.as_ref(), releases);
+            self.panes.note_fired(slot, end, times + 1);
         }
     }
 }
 
 impl Operator for TimeRelease {
     fn state_version(&self) -> Option<u32> {
-        Some(1)
+        Some(2)
     }
 
     fn snapshot(&self, into: &mut Snapshot, context: &Context) {
-        into.common(&(self.watermark.saved(), self.closed, held_columns(context.input_layout(0))));
-        for (end, content) in &self.windows {
-            for (slot, records) in content.records.iter().enumerate() {
-                into.keyed(content.keys.hash(slot), &(end, content.keys.saved(slot), records));
-            }
+        into.common(&(self.watermark.saved(), held_columns(context.input_layout(0))));
+        for (hash, _, key) in self.panes.saved(Clone::clone) {
+            into.keyed(hash, &key);
         }
     }
 
     fn restore(&mut self, from: &Restore<'_>, context: &Context) -> Result<(), SnapshotError> {
-        let (watermark, closed, columns) = from.common()?;
+        let (watermark, columns) = from.common()?;
         self.watermark.restore(watermark);
-        self.closed = closed;
+        let w = self.watermark.now().into();
         let realign = Realign::new(&columns, context.input_layout(0));
-        from.each(|(end, key, records): (i128, SavedKey, Vec<Held>)| {
-            let content = self.windows.entry(end).or_default();
-            // Nothing is ever removed from the table, so slots are given one after the other.
-            content.keys.restore(key);
-            content.records.push(records.into_iter().map(|held| realign.held(held)).collect());
+        from.each(|(key, mut panes, fired): Saved<Vec<Held>>| {
+            for Pane { state, .. } in &mut panes {
+                *state = std::mem::take(state).into_iter().map(|held| realign.held(held)).collect();
+            }
+            self.panes.restore((key, panes, fired), w);
             Ok(())
         })
     }
@@ -110,22 +143,21 @@ impl Operator for TimeRelease {
         if let Some(rows) = &rows {
             let columns = self.keys.of(rows);
             for row in 0..rows.len() {
-                self.fire(progress.before((rows.pos[row] >> phase::BITS) as usize), &progress, &mut releases);
-                let time = rows.time[row];
-                if self.grid.last_end(time.into()) <= self.closed {
-                    context.late(chunk, rows, row);
+                let w = progress.before((rows.pos[row] >> phase::BITS) as usize).into();
+                self.fire(w, &progress, &mut releases);
+                if self.panes.is_late(self.grid.pane(rows.time[row]), w) {
+                    context.late(0, rows, row);
                 } else {
-                    let held = Held::of(rows, row, (time, chunk.seq, rows.pos[row]));
-                    self.add(&columns, row, key::began(chunk.seq, rows.pos[row]), &held);
+                    self.add((chunk, rows, &columns), row, w, &mut releases);
                 }
             }
         }
-        self.fire(progress.last(), &progress, &mut releases);
+        self.fire(progress.reached(), &progress, &mut releases);
         self.watermark.pass(chunk);
         releases.rows()
     }
 
     fn open(&self) -> u64 {
-        self.windows.len() as u64
+        self.panes.open()
     }
 }

@@ -1,27 +1,22 @@
-//! Tumbling and sliding time windows with an aggregate.
+//! Tumbling time windows with an aggregate, without corrections: what most programs have.
 //!
-//! Content is kept in panes as wide as the greatest common divisor of size and slide, so that a record is added once
-//! however many windows overlap; a window is the merge of its panes. A pane, with its keys, goes when the last window that
-//! covers it is closed.
-//!
-//! ```text
-//! size 10, slide 5:   │ pane 0 │ pane 5 │ pane 10│     window [0,10) = panes 0, 5
-//! ```
-//! The rows of a batch are taken in runs: up to the record whose clock lets a window fire, and within that pane by pane.
+//! The rows of a batch are taken in runs: up to the record whose clock lets a window fire, and within that window by window.
+//! A window goes, with its keys, when it has fired.
 
 use super::grid::{Grid, clamp};
 use super::key::{self, KeyColumns, KeyTable, Keys, SavedKey};
 use super::result::{Arguments, Calls, Group, Groups, Results};
 use super::state::SavedState;
 use super::{Context, Operator};
-use crate::batch::{Chunk, Rows, phase};
+use crate::batch::{Chunk, Released, Rows, phase};
 use crate::clock::{NEVER, Progress, Watermark};
 use crate::snapshot::{Restore, Snapshot, SnapshotError};
 use rarog_lang::plan::{Aggregate, Key};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-struct Pane {
+/// The content of a window.
+struct Content {
     keys: KeyTable,
     groups: Groups,
 }
@@ -32,11 +27,10 @@ pub struct TimeWindow {
     keys: Keys,
     calls: Calls,
     watermark: Watermark,
-    panes: BTreeMap<i128, Pane>,
+    /// By start.
+    windows: BTreeMap<i128, Content>,
     /// Windows up to this end are closed for good.
     closed: i128,
-    /// End of the next window that fires.
-    next: Option<i128>,
     slots: Vec<u32>,
 }
 
@@ -50,47 +44,42 @@ struct Passage<'p> {
 }
 
 impl TimeWindow {
-    /// Sizes in ns.
-    pub fn new(size: i64, slide: i64, key: &[Key], aggregate: &Aggregate, context: &Context) -> TimeWindow {
+    /// `size` in ns.
+    pub fn new(size: i64, key: &[Key], aggregate: &Aggregate, context: &Context) -> TimeWindow {
         TimeWindow {
-            grid: Grid::new(size, slide),
+            grid: Grid::new(size, size),
             keys: Keys::new(key, context),
             calls: Calls::new(aggregate, key.len(), context),
             watermark: context.watermark(),
-            panes: BTreeMap::new(),
+            windows: BTreeMap::new(),
             closed: NEVER.into(),
-            next: None,
             slots: Vec::new(),
         }
     }
 
-    /// Fires every window whose end w has reached.
-    fn fire(&mut self, w: i64, progress: &Progress, results: &mut Results) {
-        while let Some(end) = self.next.filter(|end| *end <= w.into()) {
-            let pos = (progress.reaches(clamp(end)) as u64) << phase::BITS | phase::FIRED;
-            self.report(end, pos, results);
-            self.closed = end;
-            let grid = self.grid;
-            self.panes.retain(|start, _| grid.last_end(*start) > end);
-            self.next = self.panes.keys().filter_map(|start| grid.next_end(*start, end)).min();
-        }
-        self.closed = self.closed.max(w.into());
+    /// End of the next window that fires.
+    fn next(&self) -> Option<i128> {
+        self.windows.first_key_value().map(|(start, _)| self.grid.last_end(*start))
     }
 
-    fn report(&self, end: i128, pos: u64, results: &mut Results) {
-        let start = self.grid.start(end);
-        let mut panes = self.panes.range(start..end).map(|(_, pane)| pane);
-        let Some(first) = panes.next() else { return };
-        let mut merged = None;
-        for pane in panes {
-            merged.get_or_insert_with(|| copy(first, &self.calls)).merge(pane);
+    /// Fires every window whose end w has reached.
+    fn fire(&mut self, w: i128, progress: &Progress, results: &mut Results) {
+        while let Some(end) = self.next().filter(|end| *end <= w) {
+            let pos = (progress.reaches(end) as u64) << phase::BITS | phase::FIRED;
+            if let Some((start, content)) = self.windows.pop_first() {
+                self.report((start, end), &content, pos, results);
+            }
         }
-        let pane = merged.as_ref().unwrap_or(first);
-        let (start, time) = (clamp(start), clamp(end));
-        for slot in pane.keys.in_order() {
-            let (slot, window) = (slot as usize, Some((start, time)));
-            let rank = pane.keys.rank(slot);
-            let group = Group { key: pane.keys.key(slot), groups: &pane.groups, slot, window, time, rank };
+        self.closed = self.closed.max(w);
+    }
+
+    fn report(&self, (start, end): (i128, i128), content: &Content, pos: u64, results: &mut Results) {
+        let time = clamp(end);
+        let window = Some(Released::first(clamp(start), time));
+        for slot in content.keys.in_order() {
+            let slot = slot as usize;
+            let rank = content.keys.rank(slot);
+            let group = Group { key: content.keys.key(slot), groups: &content.groups, slot, window, time, rank };
             results.push(&self.calls, pos, &group);
         }
     }
@@ -98,27 +87,28 @@ impl TimeWindow {
     /// Adds the rows from `first` on that no window fires before. Gives the first row that was not taken.
     fn add_until_fire(&mut self, passage: &Passage, first: usize, context: &Context) -> usize {
         let rows = passage.rows;
-        let reaches = |next: Option<i128>| next.map_or(usize::MAX, |next| passage.progress.reaches(clamp(next)));
-        let mut reached = reaches(self.next);
+        let mut next = self.next();
+        let reaches = |next: Option<i128>| next.map_or(usize::MAX, |next| passage.progress.reaches(next));
+        let mut reached = reaches(next);
         let mut row = first;
         while row < rows.len() && index(rows, row) <= reached {
             let time = rows.time[row];
             self.closed = self.closed.max(passage.progress.before(index(rows, row)).into());
-            if self.grid.last_end(time.into()) <= self.closed {
-                context.late(passage.chunk, rows, row);
+            let start = self.grid.pane(time);
+            let end = self.grid.last_end(start);
+            if end <= self.closed {
+                context.late(0, rows, row);
                 row += 1;
                 continue;
             }
-            let start = self.grid.pane(time);
-            let fires = self.grid.next_end(start, self.closed);
-            if fires.is_some_and(|fires| self.next.is_none_or(|next| fires < next)) {
-                self.next = fires;
-                reached = reaches(fires);
+            if next.is_none_or(|next| end < next) {
+                next = Some(end);
+                reached = reaches(next);
             }
-            let pane = clamp(start)..=clamp(start + self.grid.pane_width() - 1);
+            let within = clamp(start)..=clamp(end - 1);
             let before_fire = rows.pos[row..].partition_point(|pos| (pos >> phase::BITS) as usize <= reached);
             let times = &rows.time[row..row + before_fire];
-            let end = row + times.iter().position(|time| !pane.contains(time)).unwrap_or(times.len());
+            let end = row + times.iter().position(|time| !within.contains(time)).unwrap_or(times.len());
             self.add(start, passage, row..end);
             row = end;
         }
@@ -126,42 +116,26 @@ impl TimeWindow {
     }
 
     fn add(&mut self, start: i128, passage: &Passage, run: std::ops::Range<usize>) {
-        if !self.panes.contains_key(&start) {
-            let keys =
-                self.panes.last_key_value().map_or_else(KeyTable::default, |(_, pane)| KeyTable::like(&pane.keys));
-            self.panes.insert(start, Pane { keys, groups: self.calls.groups() });
+        if !self.windows.contains_key(&start) {
+            let last = self.windows.last_key_value();
+            let keys = last.map_or_else(KeyTable::default, |(_, content)| KeyTable::like(&content.keys));
+            self.windows.insert(start, Content { keys, groups: self.calls.groups() });
         }
-        // The pane before this one most likely has the keys.
-        let mut around = self.panes.range_mut(..=start).rev();
-        let Some((_, pane)) = around.next() else { return };
-        let known = around.next().map(|(_, pane)| &pane.keys);
+        // The window before this one most likely has the keys.
+        let mut around = self.windows.range_mut(..=start).rev();
+        let Some((_, content)) = around.next() else { return };
+        let known = around.next().map(|(_, content)| &content.keys);
         let (rows, seq) = (passage.rows, passage.chunk.seq);
         let at = |row: usize| (rows.time[row], key::began(seq, rows.pos[row]));
-        pane.keys.slots_of(&passage.columns, run.clone(), at, known, &mut self.slots);
-        pane.groups.grow(pane.keys.slots());
-        pane.groups.add_rows(&self.slots, run, &passage.arguments, &|row| (rows.time[row], seq, rows.pos[row]));
+        content.keys.slots_of(&passage.columns, run.clone(), at, known, &mut self.slots);
+        content.groups.grow(content.keys.slots());
+        content.groups.add_rows(&self.slots, run, &passage.arguments, &|row| (rows.time[row], seq, rows.pos[row]));
     }
 }
 
 #[inline]
 fn index(rows: &Rows, row: usize) -> usize {
     (rows.pos[row] >> phase::BITS) as usize
-}
-
-impl Pane {
-    fn merge(&mut self, other: &Pane) {
-        for from in 0..other.keys.slots() {
-            let slot = self.keys.slot_of(&other.keys, from);
-            self.groups.grow(self.keys.slots());
-            self.groups.merge(slot, &other.groups, from);
-        }
-    }
-}
-
-fn copy(pane: &Pane, calls: &Calls) -> Pane {
-    let mut copied = Pane { keys: KeyTable::like(&pane.keys), groups: calls.groups() };
-    copied.merge(pane);
-    copied
 }
 
 impl Operator for TimeWindow {
@@ -171,9 +145,9 @@ impl Operator for TimeWindow {
 
     fn snapshot(&self, into: &mut Snapshot, _: &Context) {
         into.common(&(self.watermark.saved(), self.closed));
-        for (start, pane) in &self.panes {
-            for slot in 0..pane.keys.slots() {
-                into.keyed(pane.keys.hash(slot), &(start, pane.keys.saved(slot), pane.groups.saved(slot)));
+        for (start, content) in &self.windows {
+            for slot in 0..content.keys.slots() {
+                into.keyed(content.keys.hash(slot), &(start, content.keys.saved(slot), content.groups.saved(slot)));
             }
         }
     }
@@ -183,14 +157,11 @@ impl Operator for TimeWindow {
         self.watermark.restore(watermark);
         self.closed = closed;
         from.each(|(start, key, states): (i128, SavedKey, Vec<SavedState<'_>>)| {
-            let empty = || Pane { keys: KeyTable::default(), groups: self.calls.groups() };
-            let pane = self.panes.entry(start).or_insert_with(empty);
-            let slot = pane.keys.restore(key);
-            pane.groups.restore(slot, states)
-        })?;
-        // Another peer may have had panes that fire earlier.
-        self.next = self.panes.keys().filter_map(|start| self.grid.next_end(*start, self.closed)).min();
-        Ok(())
+            let empty = || Content { keys: KeyTable::default(), groups: self.calls.groups() };
+            let content = self.windows.entry(start).or_insert_with(empty);
+            let slot = content.keys.restore(key);
+            content.groups.restore(slot, states)
+        })
     }
 
     fn apply(&mut self, chunk: &Arc<Chunk>, mut ports: Vec<Option<Rows>>, context: &Context) -> Option<Rows> {
@@ -204,16 +175,16 @@ impl Operator for TimeWindow {
             let passage = Passage { chunk, progress: &progress, rows, columns, arguments };
             let mut row = 0;
             while row < rows.len() {
-                self.fire(progress.before(index(rows, row)), &progress, &mut results);
+                self.fire(progress.before(index(rows, row)).into(), &progress, &mut results);
                 row = self.add_until_fire(&passage, row, context);
             }
         }
-        self.fire(progress.last(), &progress, &mut results);
+        self.fire(progress.reached(), &progress, &mut results);
         self.watermark.pass(chunk);
         results.rows(&mut self.calls, chunk, context)
     }
 
     fn open(&self) -> u64 {
-        self.panes.len() as u64
+        self.windows.len() as u64
     }
 }

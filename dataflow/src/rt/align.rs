@@ -73,7 +73,11 @@ mod tests {
     use crate::batch::Batch;
 
     fn envelope(seq: u64) -> Envelope {
-        Envelope { port: 0, to: 0, batch: Batch { chunk: Arc::new(Chunk { seq, ..Chunk::default() }), rows: None } }
+        Envelope {
+            port: 0,
+            to: 0,
+            batch: Batch { chunk: Arc::new(Chunk { seq, ..Chunk::default() }), rows: None, late: None },
+        }
     }
 
     #[test]

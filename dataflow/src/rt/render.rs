@@ -12,7 +12,7 @@ use super::tick::Tick;
 use crate::batch::{Batch, Chunk, Rows};
 use crate::operators::{self, Clockwork, Context, Operator};
 use crate::snapshot::{self, Restore, Snapshot};
-use rarog_lang::plan::{NodeId, Op};
+use rarog_lang::plan::{Node, NodeId, Op};
 use std::sync::Arc;
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::channels::pact::{Exchange, Pipeline};
@@ -52,6 +52,10 @@ pub fn render<'scope>(
             rendered[id] = Some(Rendered { edge, spread: Spread::Local });
             continue;
         }
+        if matches!(node.op, Op::Late { .. }) {
+            rendered[id] = Some(late_edge(&rendered, node)?);
+            continue;
+        }
         let (chain, last) = operator(scope, id as NodeId, shared, &source, &rendered, (&readers, clockwork))?;
         chain.iter().for_each(|&node| done[node as usize] = true);
         rendered[chain[chain.len() - 1] as usize] = Some(last);
@@ -68,11 +72,28 @@ fn input_edge<'scope>(source: Stream<'scope, Tick, Vec<SourceBatch>>, input: Opt
                 let mut session = to.session(&time);
                 for batch in data.drain(..) {
                     let rows = input.and_then(|input| batch.inputs[input].clone());
-                    session.give(Batch { chunk: batch.chunk, rows });
+                    session.give(Batch { chunk: batch.chunk, rows, late: None });
                 }
             });
         }
     })
+}
+
+/// The late rows of the operator that a `late(S)` reads.
+fn late_edge<'scope>(rendered: &[Option<Rendered<'scope>>], node: &Node) -> Result<Rendered<'scope>, String> {
+    let of = node.inputs.first().and_then(|of| rendered.get(*of as usize)).and_then(Option::as_ref);
+    let Rendered { edge, spread } = of.ok_or("a late() of the plan reads nothing")?;
+    let edge = edge.clone().unary::<Batches, _, _, _>(Pipeline, "late", |_, _| {
+        |from, to| {
+            from.for_each(|time, data| {
+                let mut session = to.session(&time);
+                for Batch { chunk, late, .. } in data.drain(..) {
+                    session.give(Batch { chunk, rows: late, late: None });
+                }
+            });
+        }
+    });
+    Ok(Rendered { edge, spread: *spread })
 }
 
 /// The operator of a node and of those that go on with what it gives; which these are.
@@ -138,8 +159,7 @@ fn turns(
     take: Take,
     peer: (usize, usize),
 ) -> Result<Turns, String> {
-    let functions: Arc<[_]> = shared.plan.functions.clone().into();
-    let context = Context { shared: shared.clone(), node: id, functions, clockwork };
+    let context = Context::new(shared.clone(), id, clockwork);
     let mut operator = operators::build(&context)?;
     debug_assert!(operator.state_version().is_none() || snapshot::keeps_state(&context.node().op));
     restore(&mut *operator, &context, take, peer)?;
@@ -172,7 +192,7 @@ fn direct<'scope>(edge: Edge<'scope>, mut chain: Chain) -> Edge<'scope> {
         move |(from, frontier), to| {
             from.for_each(|time, data| {
                 let mut session = to.session(&time);
-                for Batch { chunk, rows } in data.drain(..) {
+                for Batch { chunk, rows, .. } in data.drain(..) {
                     session.give(chain.turn(chunk, vec![rows]));
                 }
             });
@@ -195,14 +215,14 @@ fn address<'scope>(edge: Edge<'scope>, port: u32, take: Take, context: &Context,
                 let mut session = to.session(&time);
                 for batch in data.drain(..) {
                     let Some(keys) = &mut keys else {
-                        session.give(Envelope { port, to: 0, batch });
+                        session.give(Envelope { port, to: 0, batch: Batch { late: None, ..batch } });
                         continue;
                     };
                     let rows = batch.rows;
                     let parts = shared.guard(|| "the exchange".into(), || scatter(keys, rows, peers));
                     let mut parts = parts.unwrap_or_default().into_iter();
                     for to in 0..peers as u64 {
-                        let batch = Batch { chunk: batch.chunk.clone(), rows: parts.next().flatten() };
+                        let batch = Batch { chunk: batch.chunk.clone(), rows: parts.next().flatten(), late: None };
                         session.give(Envelope { port, to, batch });
                     }
                 }
@@ -233,19 +253,21 @@ impl Turns {
     fn turn(&mut self, chunk: Arc<Chunk>, ports: Vec<Option<Rows>>) -> Batch {
         let Turns { operator, context } = self;
         if context.shared.failed() {
-            return Batch { chunk, rows: None };
+            return Batch { chunk, rows: None, late: None };
         }
         let what = || format!("stream {}", context.stream());
-        let rows = context.shared.guard(what, || {
+        let applied = context.shared.guard(what, || {
             let rows = operator.apply(&chunk, ports, context);
+            let late = context.late_rows(&chunk);
             if let (true, Some(version)) = (chunk.barrier, operator.state_version()) {
                 let mut snapshot = Snapshot::new(version);
                 operator.snapshot(&mut snapshot, context);
                 context.shared.put_snapshot(chunk.seq, context.node, snapshot);
             }
-            rows
+            (rows, late)
         });
-        Batch { rows: rows.flatten(), chunk }
+        let (rows, late) = applied.unwrap_or_default();
+        Batch { chunk, rows, late }
     }
 
     /// Nothing follows.
@@ -260,7 +282,7 @@ struct Chain(Vec<Turns>);
 impl Chain {
     /// Applies one chunk: its rows by port of the first node.
     fn turn(&mut self, chunk: Arc<Chunk>, mut ports: Vec<Option<Rows>>) -> Batch {
-        let mut batch = Batch { chunk, rows: None };
+        let mut batch = Batch { chunk, rows: None, late: None };
         for turns in &mut self.0 {
             batch = turns.turn(batch.chunk, ports);
             ports = vec![batch.rows.take()];
@@ -371,6 +393,7 @@ fn enclose<'scope>(edge: Edge<'scope>, port: u32, with_rows: bool) -> Mail<'scop
                 let mut session = to.session(&time);
                 for mut batch in data.drain(..) {
                     batch.rows = batch.rows.filter(|_| with_rows);
+                    batch.late = None;
                     session.give(Envelope { port, to: 0, batch });
                 }
             });

@@ -39,7 +39,7 @@ fn plan(out_of_order: i64) -> Plan {
         key: vec![Key { name: "k".into(), value: Expr::Column(0) }],
         aggregate: Some(aggregate),
         allowed_lateness: 0,
-        late_read: false,
+        releases_again: false,
     };
     Plan {
         version: PLAN_VERSION,

@@ -181,7 +181,7 @@ pub fn batch(random: &mut Random, rows: usize) -> Rows {
         true => EventTypes::One("A".into()),
         false => EventTypes::Each(Arc::new((0..rows).map(|_| random.pick(&["A", "B"]).into()).collect())),
     };
-    let released = |row: usize| Released { instance: 0, start: row as i64 * 1_000, end: 5_000_000 };
+    let released = |row: usize| Released { revision: row as u64 % 3, ..Released::first(row as i64 * 1_000, 5_000_000) };
     Rows {
         pos: Arc::new((0..rows as u64).map(|row| row << 2).collect()),
         time: Arc::new((0..rows).map(|_| int(random)).collect()),

@@ -256,6 +256,7 @@ impl Exprs<'_> {
                 Expr::EventType,
                 Expr::WindowStart,
                 Expr::WindowEnd,
+                Expr::Revision,
             ]);
         }
         if kind == Kind::Time && self.random.once_in(3) {

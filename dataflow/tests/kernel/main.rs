@@ -38,6 +38,9 @@ impl Record for Row<'_> {
     fn event_type(&self) -> Arc<str> {
         self.0.event.get(self.1).clone()
     }
+    fn revision(&self) -> u64 {
+        self.0.released.as_ref().map_or(0, |released| released[self.1].revision)
+    }
     fn window(&self) -> Option<(i64, i64)> {
         self.0.released.as_ref().map(|released| (released[self.1].start, released[self.1].end))
     }

@@ -11,7 +11,7 @@ use random::{Lines, lines};
 use run::{Part, run};
 
 /// Programs, at least one for each operator that has state, with and without keys and aggregates.
-const PROGRAMS: [(&str, &str); 19] = [
+const PROGRAMS: [(&str, &str); 22] = [
     ("limit", "stream S = A .limit(7) .emit(v: v)"),
     (
         "running",
@@ -29,6 +29,18 @@ const PROGRAMS: [(&str, &str); 19] = [
     (
         "sliding",
         "stream S = A .watermark(out_of_order: 3s) .partition_by(k, s) .window(12s, sliding: 4s) .aggregate(n: count(), d: count_distinct(v), t: sum(v), p: percentile(v, 0.5), e: ema(v, 3), top: top_k(s, 2)) .emit(k: k, s: s, n: n, t: t, p: p, e: e, top: top, d: d)",
+    ),
+    (
+        "sliding panes",
+        "stream S = A .partition_by(k) .window(12s, sliding: 1s) .aggregate(n: count(), t: sum(v), sd: stddev(v), first: first(s), max: max(v)) .emit(k: k, n: n, t: t, sd: sd, first: first, max: max)",
+    ),
+    (
+        "corrected",
+        "stream S = A .allowed_lateness(4s) .partition_by(k) .window(6s, sliding: 1s) .aggregate(n: count(), t: sum(v)) .emit(k: k, n: n, t: t)\nstream T = A .allowed_lateness(3s) .window(3s) .aggregate(l: last(v), c: collect(s)) .emit(l: l, c: c)",
+    ),
+    (
+        "corrected records",
+        "stream S = A .allowed_lateness(4s) .partition_by(k) .window(4s, sliding: 2s) .where(v > 3) .emit(k: k, v: v)\nstream T = A .allowed_lateness(2s) .window(2s) .distinct(s) .aggregate(c: collect(s), n: count()) .emit(c: c, n: n)",
     ),
     ("unkeyed", "stream S = A .window(10s) .aggregate(n: count(), t: sum(v)) .emit(n: n, t: t)"),
     (
@@ -124,6 +136,9 @@ cut! {
     timer: "timer",
     tumbling: "tumbling",
     sliding: "sliding",
+    sliding_panes: "sliding panes",
+    corrected: "corrected",
+    corrected_records: "corrected records",
     unkeyed: "unkeyed",
     released: "released",
     sessions: "sessions",

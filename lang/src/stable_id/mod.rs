@@ -240,7 +240,7 @@ impl Content<'_> {
             }
             Op::Project { .. } => self.add(&"project"),
             Op::Retype(_) => self.add(&"retype"),
-            Op::Window { window, key, aggregate, allowed_lateness, late_read: _ } => {
+            Op::Window { window, key, aggregate, allowed_lateness, releases_again: _ } => {
                 self.add(&("window", window, allowed_lateness));
                 match aggregate {
                     Some(aggregate) => self.aggregate(key, aggregate),
@@ -265,10 +265,8 @@ impl Content<'_> {
             Op::Limit(n) => self.add(&("limit", n)),
             Op::Join(join) => self.join(join),
             Op::Sequence(sequence) => self.sequence(sequence),
-            Op::Late { of } => {
-                let of = self.known.plan.streams[*of as usize].node;
-                self.add(&("late", (of < node).then(|| self.known.nodes[of as usize])));
-            }
+            // Its input is the operator whose late records it has.
+            Op::Late { .. } => self.add(&"late"),
             _ => self.effect(op, node),
         }
     }

@@ -268,7 +268,7 @@ mod tests {
             key: vec![],
             aggregate: None,
             allowed_lateness,
-            late_read: false,
+            releases_again: false,
         };
         let time = Window::Time { size: 5, slide: 5 };
         let revision = ColumnDef { name: "_revision".into(), ty: Type::Int, keep_null: false, hidden: false };

@@ -185,7 +185,7 @@ mod tests {
 
     fn window() -> Option<Op> {
         let window = Window::Time { size: SECOND, slide: SECOND };
-        Some(Op::Window { window, key: vec![], aggregate: None, allowed_lateness: 0, late_read: false })
+        Some(Op::Window { window, key: vec![], aggregate: None, allowed_lateness: 0, releases_again: false })
     }
 
     #[test]
@@ -229,7 +229,8 @@ mod tests {
         let start = Instant::now();
         assert_eq!(clocks(None, &[1], start).next_beat(0, start + seconds(100)), None);
         let count = Window::Count { size: 5, slide: 5 };
-        let count = Op::Window { window: count, key: vec![], aggregate: None, allowed_lateness: 0, late_read: false };
+        let count =
+            Op::Window { window: count, key: vec![], aggregate: None, allowed_lateness: 0, releases_again: false };
         assert_eq!(clocks(Some(count), &[1], start).next_beat(0, start + seconds(100)), None);
     }
 

@@ -200,7 +200,7 @@ fn entry(place: &Place, number: u64, chunk: &Chunk, progress: &Progress) -> Entr
 }
 
 /// Reports late records in order of arrival.
-fn report_late(chunk: &Chunk, passed: &[Option<Passed>], order: &[u32], context: &Context) {
+fn report_late(passed: &[Option<Passed>], order: &[u32], context: &Context) {
     let mut late: Vec<(u64, u32, u32, usize)> = Vec::new();
     for (input, passed) in passed.iter().enumerate() {
         let Some(passed) = passed else { continue };
@@ -209,7 +209,7 @@ fn report_late(chunk: &Chunk, passed: &[Option<Passed>], order: &[u32], context:
     late.sort_unstable();
     for (_, _, row, input) in late {
         if let Some(passed) = &passed[input] {
-            context.late_at(input, chunk, &passed.rows, row as usize);
+            context.late(input, &passed.rows, row as usize);
         }
     }
 }
@@ -234,7 +234,7 @@ impl Operator for Join {
         for (input, rows) in ports.into_iter().enumerate() {
             passed.push(rows.and_then(|rows| inlets::pass(&mut self.gates, input, chunk, rows, &progress, context)));
         }
-        report_late(chunk, &passed, &self.order, context);
+        report_late(&passed, &self.order, context);
         let entries = self.arrive(chunk, &passed, &progress);
         let matched = self.enter(&Passage { chunk, entries: &entries, context });
         let mut parts = self.leave(chunk, &progress, context);

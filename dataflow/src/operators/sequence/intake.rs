@@ -115,7 +115,7 @@ impl Intake {
             true => {
                 let (late, timely): (Vec<u32>, Vec<u32>) =
                     (0..rows.len() as u32).partition(|&row| is_late(row as usize));
-                late.into_iter().for_each(|row| context.late_at(port, chunk, &rows, row as usize));
+                late.into_iter().for_each(|row| context.late(port, &rows, row as usize));
                 rows.select(&timely)?
             }
         };

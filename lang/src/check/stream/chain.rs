@@ -34,6 +34,13 @@ pub(super) struct OpenWindow {
     pub keys: Vec<(Key, Type)>,
 }
 
+/// The event-time operator of a stream, and the records that may come too late for it.
+#[derive(Clone, Debug)]
+pub(super) struct Lateness {
+    pub operator: NodeId,
+    pub record: Record,
+}
+
 /// What `.partition_by` gave last.
 #[derive(Clone, Debug)]
 pub(super) struct Partition {
@@ -59,7 +66,8 @@ pub(super) struct Chain<'c, 'a> {
     /// `.watermark(out_of_order:, idle:)`
     pub out_of_order: i64,
     pub idle: Option<i64>,
-    pub allowed_lateness: Option<Span>,
+    /// `.allowed_lateness(d)`: where it stands, ns.
+    pub allowed_lateness: Option<(Span, i64)>,
     /// Does the stream read an event type from outside directly?
     pub event: Option<Arc<str>>,
     pub subscriptions: Vec<(Ident, Subscription)>,
@@ -71,8 +79,8 @@ pub(super) struct Chain<'c, 'a> {
     pub joined: bool,
     /// Is an operator not understood, so that nothing may be said about what is missing?
     pub vague: bool,
-    /// The records of its event-time operator, which may come late.
-    pub late: Option<(NodeId, Shape)>,
+    /// Its event-time operator, which knows late records.
+    pub late: Option<Lateness>,
     /// Where it reads late records, if it does.
     pub of_late: Option<Span>,
     /// Does it correct results (`.allowed_lateness`)?
@@ -223,13 +231,15 @@ impl<'c, 'a> Chain<'c, 'a> {
     }
 
     fn check_lateness(&mut self) {
-        let Some(word) = self.allowed_lateness else { return };
-        match self.window.as_ref().map(|window| &window.bounds) {
-            Some(None) => {}
-            Some(Some(Window::Time { .. })) => {
-                self.expressions.report(Diagnostic::new("E0900", word, ".allowed_lateness is not supported yet"));
+        let Some((word, lateness)) = self.allowed_lateness else { return };
+        match self.window.as_ref().map(|window| (window.node, &window.bounds)) {
+            Some((_, None)) => {}
+            Some((node, Some(Window::Time { .. }))) => {
+                if let Op::Window { allowed_lateness, .. } = &mut self.graph.nodes[node as usize].op {
+                    *allowed_lateness = lateness;
+                }
             }
-            Some(Some(Window::Session { .. })) => {
+            Some((_, Some(Window::Session { .. }))) => {
                 let message = "allowed_lateness on sessions is not supported yet";
                 self.expressions.report(Diagnostic::new("E0906", word, message).help("raise out_of_order instead"));
             }
@@ -380,14 +390,16 @@ impl<'c, 'a> Chain<'c, 'a> {
         self.pass(op, span);
     }
 
-    /// Are there corrections of its windows?
-    fn is_corrected(&self) -> bool {
-        self.ast.ops.iter().any(|op| matches!(op, AstOp::Call(word, _) if &*word.name == "allowed_lateness"))
+    /// `_revision`, which is appended to what is made of the results of windows that are corrected, unless the program has
+    /// made a field of this name itself.
+    pub(super) fn revision(&self, made: &Shape) -> Option<(ColumnDef, Expr)> {
+        let appended = self.window.is_some() && self.corrects && !made.fields.contains_key(REVISION);
+        appended.then(|| (column(REVISION.into(), Type::Int), Expr::Revision))
     }
 
     /// The names that the records go by are gone.
     pub(super) fn replace(&mut self, node: NodeId, mut shape: Shape, event: Option<Arc<str>>) {
-        if self.window.is_some() && self.is_corrected() && !shape.open {
+        if self.window.is_some() && self.corrects && !shape.open {
             shape.fields.entry(REVISION.into()).or_insert(Type::Int);
         }
         let mut replaced = std::mem::take(&mut self.record.replaced);

@@ -139,7 +139,8 @@ impl Graph {
         })
     }
 
-    fn is_open(&self, node: NodeId) -> bool {
+    /// Have its records more fields than the columns that are read?
+    pub fn is_open(&self, node: NodeId) -> bool {
         self.layouts[self.layout_of(node) as usize].open
     }
 
@@ -176,7 +177,8 @@ impl Graph {
             let draft = &self.nodes[node as usize];
             match draft.op {
                 Op::Input(input) => self.inputs[input as usize].whole = true,
-                Op::Process { .. } => {}
+                // Late records are whole always.
+                Op::Process { .. } | Op::Late { .. } => {}
                 Op::Merge(_) => {
                     nodes.extend(&draft.inputs);
                     self.take_made_fields(node);
@@ -184,6 +186,34 @@ impl Graph {
                 _ => nodes.extend(&draft.inputs),
             }
         }
+    }
+
+    /// Says that some of the records that a node gives may be needed whole, because they are late. What came from outside and
+    /// was only filtered on the way is found again by its place in the chunk; anything else has to travel whole.
+    pub fn need_late(&mut self, node: NodeId) {
+        let mut nodes = vec![node];
+        while let Some(node) = nodes.pop() {
+            let draft = &self.nodes[node as usize];
+            let closed = |inputs: &[NodeId]| inputs.iter().any(|input| !self.is_open(*input));
+            match &draft.op {
+                Op::Input(_) | Op::Process { .. } | Op::Late { .. } => {}
+                _ if !self.is_open(node) => {}
+                Op::Merge(_) if closed(&draft.inputs) => self.need_whole(node),
+                // What fires in time is never late.
+                Op::Window { allowed_lateness: 0, .. } | Op::Join(_) | Op::Sequence(_) => {}
+                Op::Window { .. } => self.need_whole(node),
+                _ => nodes.extend(&draft.inputs),
+            }
+        }
+    }
+
+    /// Adds the late records of an event-time operator: they are what its inputs give.
+    pub fn late(&mut self, operator: NodeId, of: StreamId, stream: StreamId, span: Span) -> NodeId {
+        let layout = match self.nodes[operator as usize].inputs[..] {
+            [input] => self.layout_of(input),
+            _ => self.open(),
+        };
+        self.add(Op::Late { of, columns: Vec::new() }, vec![operator], layout, stream, span)
     }
 
     /// Lets a merge have all fields of those inputs whose records are made here: they come as columns, and not whole.
@@ -204,7 +234,8 @@ impl Graph {
         }
     }
 
-    /// Gives merges, matches and rows the columns of their inputs; readers stand behind what they read, so one way back is enough.
+    /// Gives merges, matches, rows and late records the columns of their inputs; readers stand behind what they read, so one
+    /// way back is enough.
     pub fn finish(&mut self) {
         for node in (0..count(self.nodes.len())).rev() {
             if let Kind::Composite(composite) = self.kinds[self.layout_of(node) as usize]
@@ -213,15 +244,28 @@ impl Graph {
                 self.finish_composite(composite);
                 continue;
             }
-            let Op::Merge(branches) = &self.nodes[node as usize].op else { continue };
-            let mut branches = branches.clone();
-            let columns = self.layouts[self.layout_of(node) as usize].columns.clone();
-            let inputs = self.nodes[node as usize].inputs.clone();
-            for branch in &mut branches {
-                let input = inputs[branch.input as usize];
-                branch.columns = columns.iter().map(|def| self.column(input, &def.name, &def.ty)).collect();
+            match self.nodes[node as usize].op.clone() {
+                Op::Merge(mut branches) => {
+                    let inputs = self.nodes[node as usize].inputs.clone();
+                    for branch in &mut branches {
+                        branch.columns = self.columns_of(inputs[branch.input as usize], node);
+                    }
+                    self.nodes[node as usize].op = Op::Merge(branches);
+                }
+                Op::Late { of, .. } => {
+                    let operator = self.nodes[node as usize].inputs[0];
+                    let inputs = self.nodes[operator as usize].inputs.clone();
+                    let columns = inputs.iter().map(|input| self.columns_of(*input, node)).collect();
+                    self.nodes[node as usize].op = Op::Late { of, columns };
+                }
+                _ => {}
             }
-            self.nodes[node as usize].op = Op::Merge(branches);
         }
+    }
+
+    /// Where a node that gives records has the columns of one that takes them on.
+    fn columns_of(&mut self, from: NodeId, to: NodeId) -> Vec<Option<u32>> {
+        let columns = self.layouts[self.layout_of(to) as usize].columns.clone();
+        columns.iter().map(|def| self.column(from, &def.name, &def.ty)).collect()
     }
 }

@@ -55,6 +55,10 @@ impl Chain<'_, '_> {
             columns.push(ColumnDef { keep_null, ..column(name.name, typed.ty) });
             exprs.push(typed.expr);
         }
+        if let Some((def, expr)) = self.revision(&shape) {
+            columns.push(def);
+            exprs.push(expr);
+        }
         self.keep_keys(&mut columns, &mut exprs);
         for (column, expr) in self.carried_bounds(&columns) {
             columns.push(column);

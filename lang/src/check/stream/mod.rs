@@ -28,7 +28,6 @@ mod shape;
 mod simple;
 mod sources;
 mod steps;
-mod unsupported;
 mod windows;
 
 use super::declared::{Declared, Named};
@@ -38,8 +37,9 @@ use crate::ast::{Item, Op as AstOp, Source, StepTarget, Stream as AstStream};
 use crate::diagnostic::Diagnostic;
 use crate::plan::{self, ClockTerm, NodeId, PLAN_VERSION, Plan};
 use crate::value::{Type, Value};
-use chain::Chain;
+use chain::{Chain, Lateness};
 use graph::Graph;
+use record::Record;
 use shape::Shape;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -54,8 +54,10 @@ struct Known {
     clock: Vec<ClockTerm>,
     /// Have its records its own name as event type already?
     typed: bool,
-    /// The records that may be late for an operator of it.
-    late: Option<(NodeId, Shape)>,
+    /// Its event-time operator, which knows late records.
+    late: Option<Lateness>,
+    /// The node of its late records, if somebody reads them.
+    late_node: Option<NodeId>,
     /// Are its records late ones?
     of_late: bool,
     /// Have they a `_revision`?
@@ -175,7 +177,6 @@ impl<'s, 'a: 's> Streams<'s, 'a> {
             let problem = Diagnostic::new("W0102", ty.span, "a stream's type is not checked");
             self.expressions.report(problem.help("leave it out"));
         }
-        self.refuse_unsupported(ast);
         let (record, clock, event) = self.begin(ast, stream);
         let of_late = self.reads_late(ast);
         let source_names = record.names.clone();
@@ -192,7 +193,13 @@ impl<'s, 'a: 's> Streams<'s, 'a> {
         }
         chain.of_late = of_late;
         if chain.record.matched.is_some() {
-            chain.late = Some((chain.record.node, Shape::unknown()));
+            for input in chain.graph.nodes[chain.record.node as usize].inputs.clone() {
+                chain.graph.need_late(input);
+            }
+            chain.late = Some(Lateness {
+                operator: chain.record.node,
+                record: Record::new(chain.record.node, Shape::unknown()),
+            });
         }
         chain.walk();
         let Chain { record, out_of_order, idle, subscriptions, clock, has_output, late, vague, .. } = chain;
@@ -227,7 +234,7 @@ impl<'s, 'a: 's> Streams<'s, 'a> {
         let typed = record.event.as_ref() == Some(&ast.name.name);
         let (node, of_late, revised) = (record.node, of_late.is_some(), record.revised);
         let shape = if affordable { record.into_shape() } else { Shape::unknown() };
-        let known = Known { node, shape, names, clock, typed, late, of_late, revised, vague };
+        let known = Known { node, shape, names, clock, typed, late, late_node: None, of_late, revised, vague };
         if self.is_meant(ast) {
             self.known.insert(ast.name.name.clone(), known);
         }

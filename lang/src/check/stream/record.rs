@@ -114,11 +114,9 @@ impl RecordScope<'_> {
 
     fn field(&mut self, name: &Arc<str>) -> Option<Typed> {
         let ty = self.record.shape.fields.get(name)?.clone();
-        if &**name == REVISION && !self.record.shape.open {
-            // A first result has none; read, it is 0.
-            return self.column(name, ty).or(Some(Typed { expr: Expr::Const(Value::Int(0)), ty: Type::Int }));
-        }
-        self.column(name, ty)
+        let typed = self.column(name, ty)?;
+        let made = !self.graph.is_open(self.record.node);
+        Some(if &**name == REVISION && made { or_zero(typed) } else { typed })
     }
 
     fn column(&mut self, name: &Arc<str>, ty: Type) -> Option<Typed> {
@@ -143,10 +141,10 @@ impl RecordScope<'_> {
         }
     }
 
-    /// What is left of corrections when the records have been replaced. This build refuses to run them.
+    /// What is left of corrections when the records have been replaced.
     fn carried(&self, name: &str) -> Option<Typed> {
         match name {
-            "_revision" if self.record.revised => Some(Typed { expr: Expr::Record, ty: Type::Int }),
+            REVISION if self.record.revised => Some(or_zero(Typed { expr: Expr::Revision, ty: Type::Int })),
             _ => None,
         }
     }
@@ -154,6 +152,12 @@ impl RecordScope<'_> {
     fn open(&mut self, name: &Arc<str>) -> Option<Typed> {
         if self.record.shape.open { self.column(name, Type::Any) } else { None }
     }
+}
+
+/// A first result has no `_revision`; read, it is 0.
+fn or_zero(revision: Typed) -> Typed {
+    let zero = Expr::Const(Value::Int(0));
+    Typed { expr: Expr::Coalesce(Box::new(revision.expr), Box::new(zero)), ..revision }
 }
 
 /// The bounds of a window.

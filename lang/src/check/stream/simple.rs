@@ -136,10 +136,9 @@ impl Chain<'_, '_> {
 
     pub(super) fn allow_lateness(&mut self, word: &Ident, args: &[Arg]) {
         let bound = self.bind(word, &["d"], 1, args);
-        let given =
-            bound.args[0].map(|arg| self.expressions.duration_or_zero("allowed_lateness", &arg.value).is_some());
-        if given == Some(true) {
-            self.allowed_lateness.get_or_insert(word.span);
+        let given = bound.args[0].and_then(|arg| self.expressions.duration_or_zero("allowed_lateness", &arg.value));
+        if let Some(lateness) = given {
+            self.allowed_lateness.get_or_insert((word.span, lateness));
         }
     }
 

@@ -3,7 +3,7 @@
 use super::graph::Graph;
 use super::record::{Record, RecordScope};
 use super::shape::Shape;
-use super::{Known, Streams};
+use super::{Known, Streams, near};
 use crate::ast::{Arg, Expr as AstExpr, Ident, Input, Source, Step, StepTarget, Stream as AstStream};
 use crate::check::declared::Named;
 use crate::check::expression::{Expressions, Parameters};
@@ -142,8 +142,8 @@ impl<'s, 'a: 's> Streams<'s, 'a> {
                 self.expressions.report(Diagnostic::new("E0901", word.span, message));
                 self.nothing(stream, word.span)
             }
-            Source::Late(_, of) => {
-                let (record, clock) = self.late_records(of, stream);
+            Source::Late(word, of) => {
+                let (record, clock) = self.late_records(*word, of, stream);
                 (record, clock, None)
             }
             _ => self.nothing(stream, ast.name.span),
@@ -151,23 +151,37 @@ impl<'s, 'a: 's> Streams<'s, 'a> {
     }
 
     /// The late records of a stream, as they stand in front of the operator that they are late for.
-    fn late_records(&mut self, of: &Ident, stream: StreamId) -> (Record, Vec<ClockTerm>) {
-        let (mut record, mut clock, _) = self.nothing(stream, of.span);
-        if let Some(known) = self.known.get(&of.name) {
-            clock.clone_from(&known.clock);
-            match &known.late {
-                Some((_, shape)) => record.shape.clone_from(shape),
-                None if known.vague => {}
-                None => {
-                    let message = format!("stream {} has no late records", of.name);
-                    let problem = Diagnostic::new("E0510", of.span, message);
-                    let help = "only time windows, sessions, sequences and joins know late records";
-                    self.expressions.report(problem.help(help));
-                }
+    fn late_records(&mut self, word: Span, of: &Ident, stream: StreamId) -> (Record, Vec<ClockTerm>) {
+        let Some(known) = self.known.get_mut(&of.name) else {
+            if !self.expressions.declared().is_stream(&of.name) {
+                let known = self.expressions.declared().names_of_streams();
+                let problem = Diagnostic::new("E0202", of.span, format!("unknown stream {}", of.name));
+                let help = near(&of.name, &known).unwrap_or_else(|| "name a stream with a window".into());
+                self.expressions.report(problem.help(help));
             }
-        }
-        record.names.push(of.name.clone());
-        (record, clock)
+            let (record, clock, _) = self.nothing(stream, of.span);
+            return (record, clock);
+        };
+        let clock = known.clock.clone();
+        let Some(late) = &known.late else {
+            if !known.vague {
+                let message = format!("stream {} has no late records", of.name);
+                let help = "only time windows, sessions, sequences and joins know late records";
+                self.expressions.report(Diagnostic::new("E0510", of.span, message).help(help));
+            }
+            let (record, ..) = self.nothing(stream, of.span);
+            return (record, clock);
+        };
+        let node = *known.late_node.get_or_insert_with(|| {
+            let of = self.graph.nodes[late.operator as usize].stream;
+            self.graph.late(late.operator, of, stream, word)
+        });
+        let Record { shape, names, revised, .. } = late.record.clone();
+        let is_event = |name: &Arc<str>| {
+            self.undeclared.contains(name) || self.expressions.declared().named(name) == Some(Named::Event)
+        };
+        let names = names.into_iter().filter(is_event).chain([of.name.clone()]).collect();
+        (Record { names, revised, ..Record::new(node, shape) }, clock)
     }
 
     /// Where a stream reads late records, if it does.

@@ -1,7 +1,7 @@
 //! `.window` and `.aggregate`.
 
 use super::aggregate::AggregateScope;
-use super::chain::{Chain, OpenWindow, Stage};
+use super::chain::{Chain, Lateness, OpenWindow, Stage};
 use super::graph::column;
 use super::items::Item;
 use super::shape::Shape;
@@ -34,18 +34,21 @@ impl Chain<'_, '_> {
             key: keys.iter().map(|(key, _)| key.clone()).collect(),
             aggregate: None,
             allowed_lateness: 0,
-            late_read: false,
+            releases_again: false,
         };
-        let (node, shape) = (self.record.node, self.record.shape.clone());
+        let before = self.record.clone();
         self.pass(op, word.span);
+        let window = self.record.node;
         if !matches!(bounds, Some(Window::Count { .. })) {
             self.warn_of_arrival(word);
             if let Some(span) = self.of_late {
                 super::sources::refuse_late(self.expressions, span);
             }
-            self.late = Some((node, shape));
+            self.graph.need_late(before.node);
+            // A stream that has a sequence or join already loses no record here: what those give is never behind w.
+            self.late.get_or_insert(Lateness { operator: window, record: before });
         }
-        self.record.revised |= self.corrects;
+        self.record.revised = self.corrects;
         self.window = Some(OpenWindow { node: self.record.node, bounds, keys });
         self.stage = Stage::Windowed;
         self.record.windowed = true;
@@ -245,6 +248,7 @@ impl Chain<'_, '_> {
             calls.push(AggregateCall { function: AggregateFn::Last, argument: Some(bound) });
             columns.push((def, call));
         }
+        columns.extend(self.revision(&shape));
         let (columns, items): (Vec<ColumnDef>, Vec<Expr>) = columns.into_iter().unzip();
         self.add_aggregate(word, Aggregate { calls, items }, keys.into_iter().map(|(key, _)| key).collect(), columns);
         let node = self.record.node;
@@ -274,18 +278,23 @@ impl Chain<'_, '_> {
                 node.layout = layout;
                 return;
             }
-            Some(_) => Op::AggregateReleased { key, aggregate },
+            Some(window) => {
+                if let Op::Window { releases_again, .. } = &mut self.graph.nodes[window.node as usize].op {
+                    *releases_again = true;
+                }
+                Op::AggregateReleased { key, aggregate }
+            }
             None => Op::AggregateRunning { key, aggregate },
         };
         self.record.node = self.graph.add(op, vec![self.record.node], layout, self.stream, word.span);
     }
 }
 
-/// Does an argument read the window's bounds? Only records that a window has released have them.
+/// Does an argument read the window's bounds or revision? Only records that a window has released have them.
 fn reads_window(aggregate: &Aggregate) -> bool {
     let found = std::cell::Cell::new(false);
     let note = |expr: &Expr| {
-        found.set(found.get() || matches!(expr, Expr::WindowStart | Expr::WindowEnd));
+        found.set(found.get() || matches!(expr, Expr::WindowStart | Expr::WindowEnd | Expr::Revision));
         None
     };
     for argument in aggregate.calls.iter().filter_map(|call| call.argument.as_ref()) {

@@ -114,6 +114,11 @@ pub(super) struct Machine<'p> {
     pub(super) limit_hit: bool,
 }
 
+/// A revision as the language shows it: a first result has none.
+pub fn revision(fired: u64) -> Value {
+    if fired == 0 { Value::Null } else { Value::Int(i64::try_from(fired).unwrap_or(i64::MAX)) }
+}
+
 /// The value of an expression that only reads the record.
 pub(super) fn read(expr: &Expr, record: &dyn Record) -> Option<Value> {
     let time = |ns: Option<i64>| ns.map_or(Value::Null, Value::Time);
@@ -127,6 +132,7 @@ pub(super) fn read(expr: &Expr, record: &dyn Record) -> Option<Value> {
         Expr::EventType => Value::Str(record.event_type()),
         Expr::WindowStart => time(record.window().map(|(start, _)| start)),
         Expr::WindowEnd => time(record.window().map(|(_, end)| end)),
+        Expr::Revision => revision(record.revision()),
         Expr::Aggregate(call) => record.aggregate(*call),
         Expr::Key(key) => record.key(*key),
         Expr::Partition => record.partition(),

@@ -12,6 +12,7 @@ mod statements;
 
 use crate::plan::{Capture, Expr, Function};
 use crate::value::{Map, Value};
+pub use machine::revision;
 use machine::{Machine, Stacks, read};
 use std::sync::Arc;
 
@@ -43,6 +44,10 @@ pub trait Record {
     /// Start and end of the window that is reported, ns.
     fn window(&self) -> Option<(i64, i64)> {
         None
+    }
+    /// How often this window had fired before.
+    fn revision(&self) -> u64 {
+        0
     }
     /// Result of a call of an aggregate function.
     fn aggregate(&self, _call: u32) -> Value {

@@ -168,7 +168,7 @@ pub fn context(mut sequence: Sequence, out_of_order: i64) -> Context {
         start: Start::default(),
     };
     let shared = Shared::new(job, Arc::default());
-    Context { shared: Arc::new(shared), node: ports, functions: Arc::new([]), clockwork }
+    Context::new(Arc::new(shared), ports, clockwork)
 }
 
 pub fn rows(records: &[Record], name: char) -> Option<Rows> {
@@ -200,7 +200,10 @@ pub fn found(sequence: Sequence, records: &[Record], size: usize, out_of_order: 
         });
         let chunk = Chunk { seq: seq as u64, clocks: clocks.collect(), end: seq == parts, ..Chunk::default() };
         let ports = TYPES.iter().map(|name| rows(part, name.chars().next().unwrap())).collect();
-        let Some(rows) = operator.apply(&Arc::new(chunk), ports, &context) else { continue };
+        let chunk = Arc::new(chunk);
+        let rows = operator.apply(&chunk, ports, &context);
+        assert!(context.late_rows(&chunk).is_none(), "nobody reads late records");
+        let Some(rows) = rows else { continue };
         for row in 0..rows.len() {
             let values: Vec<_> = rows.columns.iter().map(|column| to_text(&column.get(row)).to_string()).collect();
             lines.push(format!("({})@{}", values.join(","), rows.time[row] / SECOND));

@@ -85,6 +85,9 @@ impl Record for Sample {
     fn event_type(&self) -> Arc<str> {
         "T".into()
     }
+    fn revision(&self) -> u64 {
+        4
+    }
     fn window(&self) -> Option<(i64, i64)> {
         Some((1, 2))
     }
@@ -119,6 +122,7 @@ fn leaves_read_the_record() {
         (Expr::EventType, Value::Str("T".into())),
         (Expr::WindowStart, Value::Time(1)),
         (Expr::WindowEnd, Value::Time(2)),
+        (Expr::Revision, Value::Int(4)),
         (Expr::Aggregate(1), Value::Int(101)),
         (Expr::Key(1), Value::Int(201)),
         (Expr::Partition, Value::Str("k".into())),
