@@ -82,9 +82,7 @@ impl SessionWindow {
 
     /// Fires every session whose end lies before w.
     fn fire(&mut self, w: i128, progress: &Progress, fired: &mut Fired) {
-        while let Some(bound) =
-            self.ends.peek().map(|Reverse((end, _, _))| *end).filter(|end| i128::from(*end) < w)
-        {
+        while let Some(bound) = self.ends.peek().map(|Reverse((end, _, _))| *end).filter(|end| i128::from(*end) < w) {
             let mut over: Vec<(Session, usize)> = Vec::new();
             let mut met = None;
             while self.ends.peek().is_some_and(|Reverse((end, _, _))| *end == bound) {
