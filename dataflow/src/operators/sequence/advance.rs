@@ -98,7 +98,7 @@ impl Engine {
         for note in &taker.notes {
             self.say(note, run, arrival, context);
         }
-        self.store.capture(run, taker.slot, &taker.columns, arrival, self.event);
+        self.store.capture(run, taker, arrival, self.event);
         let at = self.store.runs.get_mut(run);
         let next = match candidate.member {
             Some(member) if at.filled | member.bit != member.all => {

@@ -28,6 +28,8 @@ pub struct Taker {
     pub slot: usize,
     /// For each column of the slot the column of the input.
     pub columns: Vec<Option<u32>>,
+    /// For each column of the slot the key that has the same value.
+    pub keys: Vec<Option<usize>>,
     /// Longest time since the last captured record, ns.
     pub within: Option<i64>,
     /// Rises (true) or falls: column of the input, column of the slot.
@@ -184,9 +186,9 @@ impl Automaton {
         let looked_up = |keyed: bool| (sequence.mode != Mode::Strict).then_some(keyed);
         let keyed = !sequence.key.is_empty();
         let nots: Vec<usize> =
-            sequence.nots.iter().map(|event| automaton.taker(event, same, looked_up(true))).collect();
+            sequence.nots.iter().map(|event| automaton.taker(sequence, event, same, looked_up(true))).collect();
         for (index, elements) in sequence.alternatives.iter().enumerate() {
-            let takers = automaton.takers_of(elements, same, looked_up(keyed))?;
+            let takers = automaton.takers_of(sequence, elements, same, looked_up(keyed))?;
             automaton.alternative(index, elements, &takers, &nots, sequence.each);
         }
         automaton.ends_at_deadline = sequence.mode != Mode::Any
@@ -197,6 +199,7 @@ impl Automaton {
 
     fn takers_of(
         &mut self,
+        sequence: &Sequence,
         elements: &[Element],
         same: &[usize],
         lookup: Option<bool>,
@@ -213,13 +216,13 @@ impl Automaton {
                 }
                 Element::And(events) | Element::Or(events) => events,
             };
-            takers.push(events.iter().map(|event| self.taker(event, same, lookup)).collect());
+            takers.push(events.iter().map(|event| self.taker(sequence, event, same, lookup)).collect());
         }
         Ok(takers)
     }
 
     /// `lookup`: are runs looked up at all, and is there a key that narrows them down already?
-    fn taker(&mut self, event: &Event, same: &[usize], lookup: Option<bool>) -> usize {
+    fn taker(&mut self, sequence: &Sequence, event: &Event, same: &[usize], lookup: Option<bool>) -> usize {
         let port = same[event.input as usize];
         let filters = &mut self.filters[port];
         let shared = filters.len() as u32 == BITS;
@@ -239,6 +242,7 @@ impl Automaton {
             unsure,
             slot: event.slot as usize,
             columns: event.columns.clone(),
+            keys: event.columns.iter().map(|column| key_of(sequence, event.input, *column)).collect(),
             within: event.within,
             monotone: monotone.collect(),
             predicate: Predicate::of(&event.equalities, event.condition.as_ref()),
@@ -365,6 +369,12 @@ fn scan(elements: &[Element], takers: &[Vec<usize>], first: usize, position: usi
     }
     state.candidates = tried.into_iter().rev().flatten().collect();
     state
+}
+
+/// The key that is a column of an input.
+fn key_of(sequence: &Sequence, input: u32, column: Option<u32>) -> Option<usize> {
+    let column = Expr::Column(column?);
+    sequence.key.iter().position(|key| key.values[input as usize] == column)
 }
 
 fn has_kleene(sequence: &Sequence) -> bool {

@@ -37,10 +37,11 @@ pub struct EventBatch {
     pub probes: Vec<KeyColumns>,
 }
 
-/// A record in order.
-#[derive(Clone, Copy, Debug)]
+/// A record in order. Fields stand in the order by which records are taken: batches of one chunk are in that of their ports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Entry {
     time: i64,
+    pos: u64,
     /// Index of its batch: of this chunk, or of those that are kept.
     batch: u32,
     row: u32,
@@ -51,13 +52,12 @@ pub struct Entry {
 struct Waiting {
     entry: Entry,
     seq: u64,
-    pos: u64,
     place: u32,
 }
 
 impl Waiting {
     fn order(&self) -> (i64, u64, u64, u32, u32) {
-        (self.entry.time, self.seq, self.pos, self.place, self.entry.row)
+        (self.entry.time, self.seq, self.entry.pos, self.place, self.entry.row)
     }
 }
 
@@ -162,20 +162,23 @@ impl Intake {
         self.keep(&batches, &entries);
     }
 
+    /// Puts the batches of one chunk into the order in which what one record causes reaches them.
+    pub fn sort(&self, batches: &mut [EventBatch]) {
+        batches.sort_by_key(|batch| self.ports[batch.port].place);
+    }
+
     /// The records of the batches of one chunk, in order.
     pub fn entries(&self, batches: &[EventBatch]) -> Vec<Entry> {
         let mut entries = Vec::with_capacity(batches.iter().map(|batch| batch.rows.len()).sum());
         for (index, batch) in batches.iter().enumerate() {
             let taken = |row: &usize| self.strict || batch.masks[*row] != 0;
-            let entry = |row: usize| Entry { time: batch.rows.time[row], batch: index as u32, row: row as u32 };
+            let (time, pos) = (&batch.rows.time, &batch.rows.pos);
+            let entry = |row: usize| Entry { time: time[row], pos: pos[row], batch: index as u32, row: row as u32 };
             entries.extend((0..batch.rows.len()).filter(taken).map(entry));
         }
-        let order = |entry: &Entry| {
-            let batch = &batches[entry.batch as usize];
-            (entry.time, batch.rows.pos[entry.row as usize], self.ports[batch.port].place, entry.row)
-        };
-        if !entries.is_sorted_by_key(order) {
-            entries.sort_by_key(order);
+        if !entries.is_sorted() {
+            // Each batch is mostly in order: a stable sort finds its runs and merges them.
+            entries.sort();
         }
         entries
     }
@@ -218,9 +221,8 @@ impl Intake {
             let rows: Vec<u32> = own.iter().map(|entry| entry.row).collect();
             let kept = self.place(batch.take(&rows));
             waiting.extend(own.iter().zip(0..).map(|(entry, row)| Waiting {
-                entry: Entry { time: entry.time, batch: kept, row },
+                entry: Entry { batch: kept, row, ..**entry },
                 seq: batch.seq,
-                pos: batch.rows.pos[entry.row as usize],
                 place,
             }));
         }

@@ -119,6 +119,7 @@ impl Operator for Sequence {
             let Some(rows) = rows.filter(|_| self.same[port] == port) else { continue };
             batches.extend(self.intake.batch(port, rows, chunk, &progress, context));
         }
+        self.intake.sort(&mut batches);
         self.take(&batches, chunk, &progress, context);
         self.engine.expire(progress.last(), &progress);
         self.watermark.pass(chunk);

@@ -1,6 +1,6 @@
 //! Where runs and what they captured lie, and how expressions and lookups see them.
 
-use super::automaton::{Automaton, Signature};
+use super::automaton::{Automaton, Signature, Taker};
 use super::buffer::{Buffer, Captured, NONE, cell};
 use super::engine::Arrival;
 use super::index::{Index, place};
@@ -74,7 +74,8 @@ impl Store {
     }
 
     /// Appends a record to what a run has captured in a slot.
-    pub fn capture(&mut self, run: u32, slot: usize, columns: &[Option<u32>], arrival: &Arrival, event: u64) {
+    pub fn capture(&mut self, run: u32, taker: &Taker, arrival: &Arrival, event: u64) {
+        let slot = taker.slot;
         let whole = match self.buffer.keeps_whole(slot) {
             true => self.event_row(arrival).record(),
             false => Value::Null,
@@ -82,7 +83,14 @@ impl Store {
         let captured = Captured { event, time: arrival.time(), whole };
         let (rows, row) = (&arrival.batch.rows.columns, arrival.row);
         let previous = self.runs.heads(run)[slot];
-        let node = self.buffer.push(slot, previous, captured, |index| cell(rows, columns[index], row));
+        let partition = self.runs.get(run).partition;
+        let key = &self.runs.partition(partition).key;
+        let value = |index: usize| match taker.keys[index].map(|index| &key[index]) {
+            // Equal texts look the same, so the key's can be shared.
+            Some(text @ Value::Str(_)) => text.clone(),
+            _ => cell(rows, taker.columns[index], row),
+        };
+        let node = self.buffer.push(slot, previous, captured, value);
         *self.runs.head_mut(run, slot) = node;
         self.runs.get_mut(run).last = arrival.time();
     }
