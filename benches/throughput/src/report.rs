@@ -155,13 +155,13 @@ impl Run<'_> {
         for (program, slope) in programs.iter().zip(&slopes) {
             let verdict = verdict(workload, *program, slope.cpu_per_million / anchor.cpu_per_million);
             println!(
-                "| {} | {} | {:.3}{} | {:.2} | {verdict} | {:.0} | {} | {:.0} %{} | {} |",
+                "| {} | {} | {:.3}{} | {:.2} | {verdict} | {} | {} | {:.0} %{} | {} |",
                 workload.name,
                 program.name(),
                 slope.cpu_per_million,
                 if slope.superlinear { " SUPERLINEAR" } else { "" },
                 slope.cpu_per_million / anchor.cpu_per_million,
-                slope.rate,
+                rate(slope.rate),
                 memory(slope.peaks),
                 slope.spread * 100.0,
                 if *program == Program::Anchor && slope.spread > NOISY { " NOISY" } else { "" },
@@ -230,7 +230,16 @@ fn verdict(workload: &Workload, program: Program, ratio: f64) -> String {
     }
 }
 
+/// Of runs too short to tell them apart it says nothing.
+fn rate(rate: f64) -> String {
+    if rate > 0.0 && rate.is_finite() { format!("{rate:.0}") } else { "–".into() }
+}
+
 fn memory(peaks: [u64; 2]) -> String {
+    if peaks.contains(&0) {
+        // It ended before anyone looked.
+        return "–".into();
+    }
     let [small, large] = peaks.map(|bytes| bytes as f64 / f64::from(1 << 20));
     let flat = large <= small * FLAT + 1.0;
     format!("{small:.0}, {large:.0}{}", if flat { " flat" } else { " GROWS" })
