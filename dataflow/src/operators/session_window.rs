@@ -13,7 +13,7 @@ use rarog_lang::value::Value;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, VecDeque};
 use std::sync::Arc;
 
 /// An open session. Its aggregate's states are in the slot of its id.
@@ -36,8 +36,8 @@ pub struct SessionWindow {
     watermark: Watermark,
     /// Keys with open sessions.
     table: KeyTable,
-    /// Open sessions by the key's slot.
-    open: Vec<Vec<Session>>,
+    /// Open sessions by the key's slot, in order of time: they lie further apart than the gap.
+    open: Vec<VecDeque<Session>>,
     ends: Ends,
     states: Option<SessionStates>,
     free: Vec<u32>,
@@ -45,9 +45,10 @@ pub struct SessionWindow {
     instances: u64,
 }
 
-/// End, id and the key's slot of each open session, earliest first. Ends move with every record, so they are kept by lower
-/// bound: an entry whose session has moved on is put back when it is met. A session that another one joined has two.
-type Ends = BinaryHeap<Reverse<(i64, u32, usize)>>;
+/// An end of each open session and the key's slot, earliest first. Ends move with every record, so they are kept by lower
+/// bound: an entry whose session has moved on is put back when it is met. As a key's sessions end in order, what is met stands
+/// for the first of them.
+type Ends = BinaryHeap<Reverse<(i64, usize)>>;
 
 struct SessionStates {
     calls: Calls,
@@ -82,23 +83,21 @@ impl SessionWindow {
 
     /// Fires every session whose end lies before w.
     fn fire(&mut self, w: i128, progress: &Progress, fired: &mut Fired) {
-        while let Some(bound) = self.ends.peek().map(|Reverse((end, _, _))| *end).filter(|end| i128::from(*end) < w) {
+        while let Some(bound) = self.ends.peek().map(|Reverse((end, _))| *end).filter(|end| i128::from(*end) < w) {
             let mut over: Vec<(Session, usize)> = Vec::new();
             let mut met = None;
-            while self.ends.peek().is_some_and(|Reverse((end, _, _))| *end == bound) {
-                let Some(Reverse((_, id, slot))) = self.ends.pop() else { break };
-                // Those of one session meet sooner or later.
-                if met.replace((id, slot)) == Some((id, slot)) {
-                    continue;
+            while self.ends.peek().is_some_and(|Reverse((end, _))| *end == bound) {
+                let Some(Reverse((_, slot))) = self.ends.pop() else { break };
+                let end = self.open[slot].front().map(|session| session.last.saturating_add(self.gap));
+                match end {
+                    // A session that another one joined has two entries, which meet sooner or later.
+                    Some(end) if end > bound && met != Some(slot) => self.ends.push(Reverse((end, slot))),
+                    Some(end) if end == bound => {
+                        over.extend(self.open[slot].pop_front().map(|session| (session, slot)));
+                    }
+                    _ => {}
                 }
-                let sessions = &self.open[slot];
-                let Some(index) = sessions.iter().position(|session| session.id == id) else { continue };
-                let end = sessions[index].last.saturating_add(self.gap);
-                if end > bound {
-                    self.ends.push(Reverse((end, id, slot)));
-                } else {
-                    over.push((self.open[slot].swap_remove(index), slot));
-                }
+                met = Some(slot);
             }
             over.sort_by_key(|(session, slot)| (session.began, self.table.hash(*slot)));
             let pos = (progress.reaches(i128::from(bound) + 1) as u64) << phase::BITS | phase::FIRED;
@@ -137,25 +136,24 @@ impl SessionWindow {
         let (low, high) = (time.saturating_sub(self.gap), time.saturating_add(self.gap));
         let (slot, new) = self.table.slot(&passage.columns, row);
         if slot == self.open.len() {
-            self.open.push(Vec::new());
+            self.open.push(VecDeque::new());
         }
-        let touches = |session: &Session| session.last >= low && session.first <= high;
-        let index = match self.open[slot].iter().position(touches) {
-            Some(index) => index,
-            None if high < w => {
+        let index = self.open[slot].partition_point(|session| session.last < low);
+        let touches = |session: &Session| session.first <= high;
+        if !self.open[slot].get(index).is_some_and(touches) {
+            if high < w {
                 if new {
                     self.table.remove(slot);
                 }
                 return None;
             }
-            None => {
-                let key = passage.columns.like(row, self.table.key(slot));
-                self.begin(slot, time, began, key)
+            let key = passage.columns.like(row, self.table.key(slot));
+            self.begin(slot, index, time, began, key);
+        }
+        while self.open[slot].get(index + 1).is_some_and(touches) {
+            if let Some(other) = self.open[slot].remove(index + 1) {
+                self.join(slot, index, other);
             }
-        };
-        while let Some(other) = self.open[slot].iter().skip(index + 1).position(touches) {
-            let other = self.open[slot].swap_remove(index + 1 + other);
-            self.join(slot, index, other);
         }
         let session = &mut self.open[slot][index];
         if time < session.first {
@@ -166,7 +164,8 @@ impl SessionWindow {
         Some((slot, index))
     }
 
-    fn begin(&mut self, slot: usize, time: i64, began: u64, key: Arc<[Value]>) -> usize {
+    /// Opens a session before the one at `index`.
+    fn begin(&mut self, slot: usize, index: usize, time: i64, began: u64, key: Arc<[Value]>) {
         let id = self.free.pop().unwrap_or_else(|| {
             self.ids += 1;
             self.ids - 1
@@ -174,9 +173,8 @@ impl SessionWindow {
         if let Some(states) = &mut self.states {
             states.groups.grow(self.ids as usize);
         }
-        self.ends.push(Reverse((time.saturating_add(self.gap), id, slot)));
-        self.open[slot].push(Session { first: time, last: time, id, began, key, records: Vec::new() });
-        self.open[slot].len() - 1
+        self.ends.push(Reverse((time.saturating_add(self.gap), slot)));
+        self.open[slot].insert(index, Session { first: time, last: time, id, began, key, records: Vec::new() });
     }
 
     fn join(&mut self, slot: usize, into: usize, other: Session) {
@@ -188,9 +186,6 @@ impl SessionWindow {
         session.last = session.last.max(other.last);
         session.began = session.began.min(other.began);
         session.records.extend(other.records);
-        let end = session.last.saturating_add(self.gap);
-        // The session that goes may have stood for the earlier end.
-        self.ends.push(Reverse((end, session.id, slot)));
         if let Some(states) = &mut self.states {
             states.groups.take_over(session.id as usize, other.id as usize, &states.calls);
         }
@@ -252,7 +247,8 @@ impl SessionWindow {
         saved: SavedSession<'_>,
         realign: &Realign,
     ) -> Result<(), SnapshotError> {
-        let index = self.begin(slot, saved.last, saved.began, saved.key);
+        let index = self.open[slot].partition_point(|session| session.last < saved.last);
+        self.begin(slot, index, saved.last, saved.began, saved.key);
         let session = &mut self.open[slot][index];
         session.first = saved.first;
         session.records = saved.records.into_owned().into_iter().map(|held| realign.held(held)).collect();
@@ -282,7 +278,7 @@ impl Operator for SessionWindow {
         let realign = Realign::new(&columns, context.input_layout(0));
         from.each(|(key, sessions): (SavedKey, Vec<SavedSession<'_>>)| {
             let slot = self.table.restore(key);
-            self.open.resize_with(self.table.slots(), Vec::new);
+            self.open.resize_with(self.table.slots(), VecDeque::new);
             sessions.into_iter().try_for_each(|session| self.restore_session(slot, session, &realign))
         })
     }
