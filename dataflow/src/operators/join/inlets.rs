@@ -9,6 +9,7 @@ use crate::kernel::Kernel;
 use crate::operators::Context;
 use crate::operators::key::{KeyColumns, began};
 use rarog_lang::plan::{Expr, Layout};
+use rarog_lang::value::Value;
 use std::sync::Arc;
 
 /// What can be computed of a record before it enters.
@@ -16,8 +17,8 @@ pub struct Gate {
     input: usize,
     /// The input's own condition.
     condition: Option<Kernel>,
-    /// Inputs before this one that read the same node: a record that is late is so once.
-    twins: Vec<usize>,
+    /// Does an input before this one read the same node? A record that is late is so once.
+    twin: bool,
     /// One per cell.
     cells: Vec<Cell>,
     /// Cells of the classes.
@@ -41,8 +42,6 @@ pub struct Passed {
     pub arrivals: Arrivals,
     /// Those that may enter, in order of arrival.
     pub picked: Vec<u32>,
-    /// Those that are late.
-    pub late: Vec<u32>,
 }
 
 fn compile(expr: &Expr, input: usize, context: &Context) -> Kernel {
@@ -61,7 +60,7 @@ impl Gate {
         Gate {
             input,
             condition: condition.map(|condition| compile(condition, input, context)),
-            twins: (0..input).filter(|other| nodes[*other] == nodes[input]).collect(),
+            twin: nodes[..input].contains(&nodes[input]),
             cells: inlet.sources.iter().map(cell).collect(),
             classes: inlet.classes.iter().map(|(_, cell)| *cell).collect(),
             kept,
@@ -77,9 +76,27 @@ impl Gate {
         rows.select(&selected)
     }
 
-    /// Is a row let through?
-    fn takes(&mut self, rows: &Rows, row: u32) -> bool {
-        self.condition.as_mut().is_none_or(|condition| !condition.select(&rows.take(&[row])).is_empty())
+    /// Splits off what is late: whatever the condition says of it, it came too late for the join.
+    pub fn split(&self, rows: Rows, progress: &Progress) -> (Option<Rows>, Option<Rows>) {
+        let is_late = |row: usize| rows.time[row] < progress.before((rows.pos[row] >> phase::BITS) as usize);
+        if !(0..rows.len()).any(is_late) {
+            return (Some(rows), None);
+        }
+        let (late, timely): (Vec<u32>, Vec<u32>) = (0..rows.len() as u32).partition(|row| is_late(*row as usize));
+        let late = (!self.twin).then(|| rows.take(&late));
+        (rows.select(&timely), late)
+    }
+
+    /// Takes the rows of one chunk that are in time.
+    pub fn pass(&mut self, chunk: &Arc<Chunk>, rows: Rows, context: &Context) -> Option<Passed> {
+        let rows = self.select(chunk, rows, context)?;
+        let arrivals = self.arrivals(chunk, &rows, context);
+        let mut picked: Vec<u32> = (0..rows.len() as u32).collect();
+        if !self.kept && !self.classes.is_empty() {
+            let null = |row: &u32| self.classes.iter().any(|cell| is_null(&arrivals.columns[*cell], *row as usize));
+            picked.retain(|row| !null(row));
+        }
+        Some(Passed { rows, arrivals, picked })
     }
 
     fn arrivals(&mut self, chunk: &Chunk, rows: &Rows, context: &Context) -> Arrivals {
@@ -103,37 +120,11 @@ impl Gate {
             columns,
         }
     }
-
-    fn is_null(column: &Column, row: u32) -> bool {
-        match column {
-            Column::Str(texts) => texts.bytes(row as usize).is_none(),
-            column => column.get(row as usize) == rarog_lang::value::Value::Null,
-        }
-    }
 }
 
-/// Takes the rows of one chunk at one input.
-pub fn pass(
-    gates: &mut [Gate],
-    input: usize,
-    chunk: &Arc<Chunk>,
-    rows: Rows,
-    progress: &Progress,
-    context: &Context,
-) -> Option<Passed> {
-    let rows = gates[input].select(chunk, rows, context)?;
-    let (mut picked, mut late): (Vec<u32>, Vec<u32>) = (Vec::with_capacity(rows.len()), Vec::new());
-    for row in 0..rows.len() {
-        let w = progress.before((rows.pos[row] >> phase::BITS) as usize);
-        if rows.time[row] < w { late.push(row as u32) } else { picked.push(row as u32) }
+fn is_null(column: &Column, row: usize) -> bool {
+    match column {
+        Column::Str(texts) => texts.bytes(row).is_none(),
+        column => column.get(row) == Value::Null,
     }
-    let arrivals = gates[input].arrivals(chunk, &rows, context);
-    let gate = &gates[input];
-    if !gate.kept && !gate.classes.is_empty() {
-        let null = |row: &u32| gate.classes.iter().any(|cell| Gate::is_null(&arrivals.columns[*cell], *row));
-        picked.retain(|row| !null(row));
-    }
-    let twins = gates[input].twins.clone();
-    late.retain(|row| !twins.iter().any(|twin| gates[*twin].takes(&rows, *row)));
-    Some(Passed { rows, arrivals, picked, late })
 }

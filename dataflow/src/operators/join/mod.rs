@@ -199,18 +199,11 @@ fn entry(place: &Place, number: u64, chunk: &Chunk, progress: &Progress) -> Entr
     Entry { time: place.time, pos, input: place.input, row: place.row, number }
 }
 
-/// Reports late records in order of arrival.
-fn report_late(passed: &[Option<Passed>], order: &[u32], context: &Context) {
-    let mut late: Vec<(u64, u32, u32, usize)> = Vec::new();
-    for (input, passed) in passed.iter().enumerate() {
-        let Some(passed) = passed else { continue };
-        late.extend(passed.late.iter().map(|&row| (passed.rows.pos[row as usize], order[input], row, input)));
-    }
-    late.sort_unstable();
-    for (_, _, row, input) in late {
-        if let Some(passed) = &passed[input] {
-            context.late(input, &passed.rows, row as usize);
-        }
+/// Notes late records of inputs, those of one position in the order in which they arrive.
+fn note_late(mut late: Vec<(usize, Rows)>, order: &[u32], context: &Context) {
+    late.sort_by_key(|(input, _)| order[*input]);
+    for (input, rows) in &late {
+        (0..rows.len()).for_each(|row| context.late(*input, rows, row));
     }
 }
 
@@ -230,11 +223,13 @@ impl Operator for Join {
     fn apply(&mut self, chunk: &Arc<Chunk>, ports: Vec<Option<Rows>>, context: &Context) -> Option<Rows> {
         let watermark = self.watermark.clone();
         let progress = watermark.over(chunk);
-        let mut passed = Vec::with_capacity(ports.len());
-        for (input, rows) in ports.into_iter().enumerate() {
-            passed.push(rows.and_then(|rows| inlets::pass(&mut self.gates, input, chunk, rows, &progress, context)));
+        let (mut passed, mut late) = (Vec::with_capacity(ports.len()), Vec::new());
+        for ((input, rows), gate) in ports.into_iter().enumerate().zip(&mut self.gates) {
+            let (timely, behind) = rows.map_or((None, None), |rows| gate.split(rows, &progress));
+            late.extend(behind.map(|rows| (input, rows)));
+            passed.push(timely.and_then(|rows| gate.pass(chunk, rows, context)));
         }
-        report_late(&passed, &self.order, context);
+        note_late(late, &self.order, context);
         let entries = self.arrive(chunk, &passed, &progress);
         let matched = self.enter(&Passage { chunk, entries: &entries, context });
         let mut parts = self.leave(chunk, &progress, context);

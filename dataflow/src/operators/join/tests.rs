@@ -221,7 +221,7 @@ fn expected(case: &Case, events: &[Event]) -> (Vec<String>, u64) {
         };
         let inputs: Vec<usize> = (0..case.types.len()).filter(|input| takes(*input)).collect();
         if event.time < w {
-            late += u64::from(!inputs.is_empty());
+            late += u64::from(case.types.contains(&event.ty));
         } else {
             inputs.into_iter().for_each(|input| accepted[input].push(event));
         }
