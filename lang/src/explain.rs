@@ -143,9 +143,9 @@ fn grows(aggregate: &Aggregate) -> Option<&'static str> {
         )
     };
     if aggregate.calls.iter().any(|call| values(call.function)) {
-        Some("every value of the window, because an aggregate needs them all")
+        Some("every value of the window, because an aggregate needs them all: memory grows with its records")
     } else if aggregate.calls.iter().any(|call| call.function == AggregateFn::CountDistinct) {
-        Some("the distinct values of the window")
+        Some("the distinct values of the window: memory grows with them")
     } else {
         None
     }
@@ -163,20 +163,14 @@ fn state(plan: &Plan, node: &Node) -> Option<String> {
     let names = Names { plan, layout: input_layout(plan, node), aggregate: None, parts: None };
     let stream = &plan.streams.get(node.stream as usize)?.name;
     let what = match &node.op {
-        Op::Window { window: bounds, key, aggregate, .. } => {
+        Op::Window { window: bounds, key, aggregate, allowed_lateness, .. } => {
             let content = match aggregate {
                 Some(aggregate) => {
                     grows(aggregate).unwrap_or("partial results, the same few bytes however many records")
                 }
                 None => "every record of the window, until it is released",
             };
-            let until = match bounds {
-                Window::Time { .. } | Window::Session { .. } => "freed when the watermark closes the window",
-                Window::Count { size, slide } if size == slide => {
-                    "freed when it is full; at most 1000000 keys (max_keys)"
-                }
-                Window::Count { .. } => "kept for every key that was ever seen, at most 1000000 (max_keys)",
-            };
+            let until = held(bounds, delay(plan, node), *allowed_lateness);
             format!(".window({}) {}: {content}; {until}", window(bounds), per(key, &names))
         }
         Op::AggregateRunning { key, .. } => {
@@ -184,7 +178,7 @@ fn state(plan: &Plan, node: &Node) -> Option<String> {
         }
         Op::Distinct { per_window: true, .. } => return None,
         Op::Distinct { within: Some(within), .. } => {
-            format!(".distinct: the values that passed in the last {} and a while", duration(*within))
+            format!(".distinct: the values that passed in the last {} of event time and a while", duration(*within))
         }
         Op::Distinct { .. } => ".distinct: every value that ever passed, at most 1000000 (max_keys)".into(),
         Op::Limit(_) => ".limit: a counter".into(),
@@ -205,6 +199,31 @@ fn state(plan: &Plan, node: &Node) -> Option<String> {
         _ => return None,
     };
     Some(format!("{stream} {what}"))
+}
+
+/// How long a window keeps its content, and what bounds it.
+fn held(bounds: &Window, delay: i64, lateness: i64) -> String {
+    let kept = |span: i64, what: &str| {
+        let span = duration(span.saturating_add(delay).saturating_add(lateness));
+        format!(
+            "of the keys of the last {span} of event time ({what}), freed behind the watermark, whether they come again or not"
+        )
+    };
+    let mut what = vec!["its size"];
+    what.extend((delay > 0).then_some("out_of_order"));
+    what.extend((lateness > 0).then_some("allowed_lateness, for corrections"));
+    let what = what.join(" + ");
+    match bounds {
+        Window::Time { size, slide } if size == slide => kept(*size, &what),
+        Window::Time { size, .. } => format!("{}; once, however many windows overlap", kept(*size, &what)),
+        Window::Session { gap } => {
+            format!("of each open session, freed when the watermark is {} behind its last record", duration(*gap))
+        }
+        Window::Count { size, slide } if size == slide => {
+            "freed when it is full; at most 1000000 keys (max_keys)".into()
+        }
+        Window::Count { .. } => "kept for every key that was ever seen, at most 1000000 (max_keys)".into(),
+    }
 }
 
 /// How far the watermark of a node's stream runs behind the newest record, ns.

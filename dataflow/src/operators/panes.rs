@@ -305,3 +305,58 @@ impl<P> Panes<P> {
         self.waiting.len() as u64
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::column::from_values;
+
+    fn add(panes: &mut Panes<u32>, key: i64, time: i64, w: i128) {
+        let columns = KeyColumns::new(vec![from_values(vec![Value::Int(key)])], 1);
+        let slot = panes.slot(&columns, 0);
+        let start = Grid::new(10, 5).pane(time);
+        *panes.pane((slot, start, w), &Arrived { time, began: 0 }, (&columns, 0), || 0) += 1;
+    }
+
+    /// Fires and frees everything up to w; the ends that fired, with how many keys were reported.
+    fn advance(panes: &mut Panes<u32>, w: i128, gone: &mut u32) -> Vec<(i128, usize)> {
+        let mut ends = Vec::new();
+        while let Some(end) = panes.next().filter(|end| *end <= w) {
+            ends.push((end, panes.reported(end).len()));
+            panes.fired(end, |_, records| *gone += records);
+        }
+        panes.free(w, |_, records| *gone += records);
+        ends
+    }
+
+    #[test]
+    fn a_key_that_never_comes_again_is_freed_when_its_last_window_is_closed() {
+        for (lateness, freed) in [(0, 20), (7, 27)] {
+            let mut panes = Panes::new(Grid::new(10, 5), lateness);
+            let mut gone = 0;
+            (0..100).for_each(|key| add(&mut panes, key, 12, 0));
+            assert_eq!(advance(&mut panes, 19, &mut gone), [(15, 100)]);
+            add(&mut panes, 7, 31, 19);
+            assert_eq!(advance(&mut panes, freed - 1, &mut gone).len(), usize::from(lateness > 0));
+            assert_eq!((panes.keys.len(), gone), (100, 0), "{lateness}");
+            advance(&mut panes, freed, &mut gone);
+            // The one that has come again waits for its next window.
+            assert_eq!(panes.keys.len(), 1, "{lateness}");
+            advance(&mut panes, i128::MAX, &mut gone);
+            assert_eq!((panes.keys.len(), gone, panes.open()), (0, 101, 0), "{lateness}");
+        }
+    }
+
+    #[test]
+    fn a_record_behind_w_is_kept_for_the_corrections_that_are_still_allowed() {
+        let mut panes = Panes::new(Grid::new(10, 5), 4);
+        let mut gone = 0;
+        add(&mut panes, 1, 2, 11);
+        assert_eq!(panes.corrected(0, 11).collect::<Vec<_>>(), [10]);
+        assert!(!panes.is_late(0, 13) && panes.is_late(0, 14));
+        assert!(advance(&mut panes, 13, &mut gone).is_empty());
+        assert_eq!(panes.keys.len(), 1);
+        advance(&mut panes, 14, &mut gone);
+        assert_eq!((panes.keys.len(), gone), (0, 1));
+    }
+}
