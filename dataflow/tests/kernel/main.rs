@@ -9,6 +9,7 @@
 
 mod batches;
 mod exprs;
+mod functions;
 mod pairs;
 mod random;
 

@@ -78,14 +78,19 @@ fn of_one() -> impl Iterator<Item = Operation> {
 fn of_two() -> impl Iterator<Item = Operation> {
     use Builtin::*;
     let others = [Operation::And, Operation::Or, Operation::Coalesce, Operation::In, Operation::Index];
-    let calls = [Pow, Round, Min, Max, Contains, Get, Push, StartsWith, EndsWith, Split, Join, Concat, IfNull];
+    let calls = [
+        Pow, Round, Min, Max, Contains, Get, Push, StartsWith, EndsWith, Split, Join, Concat, IfNull, Coalesce,
+        Substring, RangeFn,
+    ];
     let functions = [2, 4, 7, 8, 9, 10].map(Operation::Inlined);
     OPERATORS.map(Operation::Binary).into_iter().chain(others).chain(functions).chain(calls.map(Operation::Call))
 }
 
 fn of_three() -> impl Iterator<Item = Operation> {
     use Builtin::*;
-    [Operation::If, Operation::InRange].into_iter().chain([Clamp, Max, Substring, Replace, Set].map(Operation::Call))
+    [Operation::If, Operation::InRange]
+        .into_iter()
+        .chain([Clamp, Max, Substring, Replace, Set, Concat, Coalesce].map(Operation::Call))
 }
 
 impl Shape {
