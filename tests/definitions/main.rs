@@ -43,7 +43,7 @@ fn lateness() {
 
 #[test]
 fn joins() {
-    run::area(Area::Joins, 400);
+    run::area(Area::Joins, 300);
 }
 
 #[test]

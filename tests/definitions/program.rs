@@ -257,4 +257,19 @@ impl Element {
             Element::And(steps) | Element::Or(steps, _) => steps,
         }
     }
+
+    /// The steps in it, to be changed.
+    pub fn steps_mut(&mut self) -> &mut [Step] {
+        match self {
+            Element::Event(step) | Element::Absence(step) => std::slice::from_mut(step),
+            Element::And(steps) | Element::Or(steps, _) => steps,
+        }
+    }
+
+    /// A group without one of its members.
+    pub fn remove(&mut self, member: usize) {
+        if let Element::And(steps) | Element::Or(steps, _) = self {
+            steps.remove(member);
+        }
+    }
 }

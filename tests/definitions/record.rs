@@ -71,7 +71,9 @@ impl Scope for Rec {
         match self.part(alias) {
             Some(part) => part.records.last().map_or(V::Null, |record| record.field(field)),
             // `Type.f` below a chain of filters reads the record itself.
-            None => self.field(field),
+            None if self.parts.is_empty() => self.field(field),
+            // What another alternative would have captured.
+            None => V::Null,
         }
     }
 

@@ -3,7 +3,8 @@
 use crate::case::{Case, Verdict};
 use crate::decided::is_decided;
 use crate::engine::Setting;
-use crate::program::{Op, Source};
+use crate::expr::{Ex, Op as Binary};
+use crate::program::{Join, Kept, Mode, Op, Sequence, Source, Step, Times};
 
 /// The smallest case found that still differs.
 pub fn shrink(case: &Case, settings: &[Setting]) -> Case {
@@ -128,6 +129,79 @@ fn simpler_sources(source: &Source) -> Vec<Source> {
             }
             simpler
         }
+        Source::Join(join) => simpler_joins(join).into_iter().map(Source::Join).collect(),
+        Source::Sequence(sequence) => simpler_sequences(sequence).into_iter().map(Source::Sequence).collect(),
         _ => Vec::new(),
     }
+}
+
+fn simpler_joins(join: &Join) -> Vec<Join> {
+    let mut simpler = vec![Join { kept: Kept::Inner, ..join.clone() }; usize::from(join.kept != Kept::Inner)];
+    for on in 0..join.on.len() {
+        let mut less = join.clone();
+        match less.on.remove(on) {
+            Ex::Bin(Binary::And, left, right) => {
+                for side in [left, right] {
+                    let mut half = less.clone();
+                    half.on.push(*side);
+                    simpler.push(half);
+                }
+            }
+            _ if less.on.is_empty() => {}
+            _ => simpler.push(less),
+        }
+    }
+    for input in 0..join.inputs.len() {
+        let mut bare = join.clone();
+        if bare.inputs[input].condition.take().is_some() {
+            simpler.push(bare);
+        }
+        let mut fewer = join.clone();
+        fewer.inputs.remove(input);
+        if fewer.inputs.len() > 1 {
+            simpler.push(fewer);
+        }
+    }
+    simpler
+}
+
+fn simpler_sequences(sequence: &Sequence) -> Vec<Sequence> {
+    let mut simpler = Vec::new();
+    let mut with = |change: &dyn Fn(&mut Sequence)| {
+        let mut changed = sequence.clone();
+        change(&mut changed);
+        if format!("{changed:?}") != format!("{sequence:?}") {
+            simpler.push(changed);
+        }
+    };
+    with(&|sequence| sequence.max_runs = None);
+    with(&|sequence| sequence.mode = Mode::Next);
+    with(&|sequence| sequence.each = false);
+    with(&|sequence| sequence.within = None);
+    with(&|sequence| drop(sequence.keys.pop()));
+    with(&|sequence| drop(sequence.nots.pop()));
+    for alternative in 0..sequence.alternatives.len() {
+        if sequence.alternatives.len() > 1 {
+            with(&|sequence| drop(sequence.alternatives.remove(alternative)));
+        }
+        for element in 0..sequence.alternatives[alternative].len() {
+            if sequence.alternatives[alternative].len() > 1 {
+                with(&|sequence| drop(sequence.alternatives[alternative].remove(element)));
+            }
+            let steps = sequence.alternatives[alternative][element].steps().len();
+            for step in 0..steps {
+                let of = |sequence: &mut Sequence, change: &dyn Fn(&mut Step)| {
+                    change(&mut sequence.alternatives[alternative][element].steps_mut()[step]);
+                };
+                with(&|sequence| of(sequence, &|step| step.condition = None));
+                with(&|sequence| of(sequence, &|step| step.monotone = None));
+                with(&|sequence| of(sequence, &|step| step.within = None));
+                with(&|sequence| of(sequence, &|step| step.times = Times::Once));
+                if steps > 2 {
+                    with(&|sequence| sequence.alternatives[alternative][element].remove(step));
+                }
+            }
+        }
+    }
+    simpler
 }

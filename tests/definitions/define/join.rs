@@ -1,7 +1,7 @@
 //! Joins: section 11. All rows are looked for among all records, again whenever time advances.
 
 use crate::expr::holds;
-use crate::program::{Join, Kept};
+use crate::program::{Input, Join, Kept};
 use crate::record::{Part, Rec};
 use std::rc::Rc;
 
@@ -27,10 +27,15 @@ impl<'p> Joined<'p> {
         Joined { join, sides: Vec::new() }
     }
 
+    /// Is the record one of an input? One that its condition refuses never gets here.
+    pub fn reads(&self, from: &str, record: &Rec) -> bool {
+        self.join.inputs.iter().any(|input| is_of(input, from, record))
+    }
+
     /// Takes a record: for every input that it is one of.
     pub fn take(&mut self, from: &str, record: Rec) {
         for (input, of) in self.join.inputs.iter().enumerate() {
-            if of.of == from && of.condition.as_ref().is_none_or(|condition| holds(condition, &record)) {
+            if is_of(of, from, &record) {
                 self.sides.push(Side { input, record: record.clone(), entered: false, matched: false });
             }
         }
@@ -40,17 +45,12 @@ impl<'p> Joined<'p> {
     pub fn fire(&mut self, before: i128, w: i128) -> Vec<Rec> {
         let reached = |side: &Side| i128::from(side.record.time) <= w;
         let mut pairs = Vec::new();
-        for members in self.combinations() {
-            let sides = || members.iter().map(|member| &self.sides[*member]);
-            let times = || sides().map(|side| side.record.time);
-            let (first, last) = (times().min().expect("a join has inputs"), times().max().expect("a join has inputs"));
-            let fresh = sides().all(reached) && sides().any(|side| !side.entered);
-            if fresh && last - first <= self.join.window {
-                let row = self.row(&members, last);
-                if self.join.on.iter().all(|condition| holds(condition, &row)) {
-                    pairs.push(row);
-                    members.iter().for_each(|member| self.sides[*member].matched = true);
-                }
+        for members in self.combinations(w) {
+            let last = members.iter().map(|member| self.sides[*member].record.time).max();
+            let row = self.row(&members, last.expect("a join has inputs"));
+            if self.join.on.iter().all(|condition| holds(condition, &row)) {
+                pairs.push(row);
+                members.iter().for_each(|member| self.sides[*member].matched = true);
             }
         }
         self.sides.iter_mut().filter(|side| reached(side)).for_each(|side| side.entered = true);
@@ -65,14 +65,28 @@ impl<'p> Joined<'p> {
         rows.into_iter().map(|(_, _, row)| row).collect()
     }
 
-    /// Every choice of one record per input.
-    fn combinations(&self) -> Vec<Vec<usize>> {
+    /// Every choice of one record per input that w has reached, near enough in time, with one that is new among them.
+    fn combinations(&self, w: i128) -> Vec<Vec<usize>> {
+        let reached = |index: &usize| i128::from(self.sides[*index].record.time) <= w;
+        if !(0..self.sides.len()).any(|index| reached(&index) && !self.sides[index].entered) {
+            return Vec::new();
+        }
+        let time = |index: usize| self.sides[index].record.time;
         let mut combinations = vec![Vec::new()];
         for input in 0..self.join.inputs.len() {
-            let of_input = || (0..self.sides.len()).filter(|index| self.sides[*index].input == input);
-            let longer = |members: Vec<usize>| of_input().map(move |index| [members.clone(), vec![index]].concat());
-            combinations = combinations.into_iter().flat_map(longer).collect();
+            let of_input: Vec<usize> =
+                (0..self.sides.len()).filter(|index| self.sides[*index].input == input).filter(reached).collect();
+            let near = |members: &[usize], index: usize| {
+                members.iter().all(|member| (time(*member) - time(index)).abs() <= self.join.window)
+            };
+            let mut longer: Vec<Vec<usize>> = Vec::new();
+            for members in combinations {
+                let fitting = of_input.iter().filter(|index| near(&members, **index));
+                longer.extend(fitting.map(|index| [members.clone(), vec![*index]].concat()));
+            }
+            combinations = longer;
         }
+        combinations.retain(|members| members.iter().any(|member| !self.sides[*member].entered));
         combinations
     }
 
@@ -87,7 +101,7 @@ impl<'p> Joined<'p> {
 
     /// The row of some sides: of all inputs, all `input_f` in order.
     fn row(&self, members: &[usize], time: i64) -> Rec {
-        let part = |(input, of): (usize, &crate::program::Input)| {
+        let part = |(input, of): (usize, &Input)| {
             let record = members.iter().map(|member| &self.sides[*member]).find(|side| side.input == input);
             Part {
                 name: of.name.clone(),
@@ -102,4 +116,8 @@ impl<'p> Joined<'p> {
         });
         Rec { time, fields: fields.collect(), parts: Rc::new(parts), ..Rec::default() }
     }
+}
+
+fn is_of(input: &Input, from: &str, record: &Rec) -> bool {
+    input.of == from && input.condition.as_ref().is_none_or(|condition| holds(condition, record))
 }

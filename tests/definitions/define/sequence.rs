@@ -320,7 +320,8 @@ impl<'p> Matching<'p> {
             lengths.for_each(|length| self.report(run, Some(length), time));
             return;
         }
-        let contains = self.sequence.mode == Mode::Next && last_kleene(elements).is_some();
+        let has_kleene = self.sequence.alternatives.iter().any(|elements| last_kleene(elements).is_some());
+        let contains = self.sequence.mode == Mode::Next && !self.sequence.each && has_kleene;
         self.step += 1;
         let events: Vec<u64> = run.captures.iter().map(|capture| capture.event.number).collect();
         let covers = |other: &Reported| {

@@ -2,7 +2,7 @@
 //! floats.
 
 use crate::events::{Event, Format};
-use crate::program::{FieldType, Program};
+use crate::program::{FieldType, Program, Source, Stream};
 use crate::random::Random;
 use crate::value::{MILLI, SECOND, V};
 
@@ -10,6 +10,8 @@ use super::{FIELDS, TYPES};
 
 /// Longest input.
 const MOST_EVENTS: usize = 45;
+/// Longest input where joins have more than two inputs, or read each other: the definition tries every combination.
+const MOST_OF_MANY_INPUTS: usize = 11;
 
 /// The input of a program.
 pub fn make(random: &mut Random, program: &Program) -> (Vec<Event>, Format) {
@@ -24,7 +26,16 @@ pub fn make(random: &mut Random, program: &Program) -> (Vec<Event>, Format) {
     let keys = random.pick(&[1, 2, 3, 6]);
     let mut clock = random.pick(&[0, 1, 12]) * SECOND;
     let mut events = Vec::new();
-    for _ in 0..random.below(MOST_EVENTS) {
+    let is_join = |name: &str| {
+        let named = |stream: &&Stream| stream.name == name;
+        program.streams.iter().find(named).is_some_and(|stream| matches!(stream.source, Source::Join(_)))
+    };
+    let many = |stream: &Stream| match &stream.source {
+        Source::Join(join) => join.inputs.len() > 2 || join.inputs.iter().any(|input| is_join(&input.of)),
+        _ => false,
+    };
+    let most = if program.streams.iter().any(many) { MOST_OF_MANY_INPUTS } else { MOST_EVENTS };
+    for _ in 0..random.below(most) {
         clock += step(random);
         let back = if disorder > 0 && random.once_in(disorder) { disordered(random, tolerance) } else { 0 };
         let time = (clock - back).max(0) / MILLI * MILLI;

@@ -40,6 +40,7 @@ pub fn all() {
 /// `None`: it cannot be said.
 fn check(folder: &Path) -> Option<Result<(), String>> {
     let read = |name: &str| fs::read_to_string(folder.join(name)).ok();
+    let expected = read("expected.jsonl")?;
     let (tree, problems) = parse(&read("program.vpl")?, 0);
     if !problems.is_empty() {
         return None;
@@ -54,7 +55,7 @@ fn check(folder: &Path) -> Option<Result<(), String>> {
     let lines: String = outcome.outputs.iter().map(Output::line).collect();
     let late = read("expected_dead.jsonl").map_or(Some(0), |dead| input::late(&dead))?;
     let agreed = || {
-        Outputs::parse(&lines)?.compare(&Outputs::parse(&read("expected.jsonl").unwrap_or_default())?)?;
+        Outputs::parse(&lines)?.compare(&Outputs::parse(&expected)?)?;
         if outcome.late == late { Ok(()) } else { Err(format!("{} late records instead of {late}", outcome.late)) }
     };
     Some(agreed())
