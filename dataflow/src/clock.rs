@@ -6,6 +6,7 @@
 use crate::batch::{Chunk, IdleClock};
 use rarog_lang::plan::{ClockTerm, Plan};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// w before anything has come.
 pub const NEVER: i64 = i64::MIN;
@@ -34,6 +35,8 @@ pub struct Watermark {
     /// Clock of each source behind the last chunk.
     clocks: Vec<i64>,
     floor: i64,
+    /// For each source the one that it is in states that are restored; `None`: the same.
+    were: Option<Arc<Vec<Option<u32>>>>,
 }
 
 /// Where a watermark stands: the clock of each source, and w.
@@ -56,7 +59,7 @@ impl Watermark {
                 Term { all: named.is_empty(), sources: named, delay: term.delay }
             })
             .collect();
-        Watermark { terms, clocks: vec![NEVER; sources.max(1)], floor: NEVER }
+        Watermark { terms, clocks: vec![NEVER; sources.max(1)], floor: NEVER, were: None }
     }
 
     /// Where it stands, to be written down.
@@ -64,10 +67,19 @@ impl Watermark {
         SavedWatermark { clocks: self.clocks.clone(), floor: self.floor }
     }
 
-    /// Goes on from where another one of the same sources stood.
+    /// States that are restored number their sources in this way.
+    pub fn restored_from(self, were: Option<Arc<Vec<Option<u32>>>>) -> Watermark {
+        Watermark { were, ..self }
+    }
+
+    /// Goes on from where another one stood. A source that it did not have has no clock.
     pub fn restore(&mut self, saved: SavedWatermark) {
-        for (clock, saved) in self.clocks.iter_mut().zip(saved.clocks) {
-            *clock = saved;
+        for (source, clock) in self.clocks.iter_mut().enumerate() {
+            let was = match &self.were {
+                Some(were) => were.get(source).copied().flatten().map(|was| was as usize),
+                None => Some(source),
+            };
+            *clock = was.and_then(|was| saved.clocks.get(was).copied()).unwrap_or(NEVER);
         }
         self.floor = saved.floor;
     }

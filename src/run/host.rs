@@ -59,8 +59,8 @@ pub struct Checkpointing {
     /// Standard output, unless several pipelines share it.
     pub output: Option<Arc<StandardOutput>>,
     /// Dead letters of chunks that are not through: they are written with the chunk's outputs, so that the file's length
-    /// behind a chunk is known.
-    pub dead: Mutex<BTreeMap<u64, Vec<DeadRecord>>>,
+    /// behind a chunk is known. `None`: they are written at once, and somebody else sees to checkpoints.
+    pub dead: Option<Mutex<BTreeMap<u64, Vec<DeadRecord>>>>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -98,9 +98,9 @@ impl RunHost {
 
     /// Takes the dead letters of the chunks up to this one.
     fn bury(&self, chunk: u64) {
-        let Some(of) = &self.checkpoints else { return };
-        let later = lock(&of.dead).split_off(&(chunk + 1));
-        let records = std::mem::replace(&mut *lock(&of.dead), later);
+        let Some(Checkpointing { dead: Some(dead), .. }) = &self.checkpoints else { return };
+        let later = lock(dead).split_off(&(chunk + 1));
+        let records = std::mem::replace(&mut *lock(dead), later);
         records.values().flatten().for_each(|record| self.dead.take(record, &self.origin));
     }
 
@@ -176,15 +176,15 @@ impl Host for RunHost {
             if written && self.around.dead.flush().is_ok() {
                 let of_output = |output: &Arc<StandardOutput>| [output.position(), self.around.dead.position()];
                 let outputs = output.iter().flat_map(of_output).flatten().collect();
-                checkpoints.store(completed.chunk.seq, states, outputs);
+                checkpoints.store(completed.chunk.seq, states, outputs, Vec::new());
             }
         }
     }
 
     fn dead(&self, record: DeadRecord) {
         match &self.checkpoints {
-            Some(of) => lock(&of.dead).entry(record.chunk).or_default().push(record),
-            None => self.dead.take(&record, &self.origin),
+            Some(Checkpointing { dead: Some(dead), .. }) => lock(dead).entry(record.chunk).or_default().push(record),
+            _ => self.dead.take(&record, &self.origin),
         }
     }
 

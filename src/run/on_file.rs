@@ -126,7 +126,13 @@ fn begin(
         let opened = Checkpoints::open(&settings, &pipeline.name, &pipeline.plan, standard.clone(), talk);
         let (checkpoints, resumed) = opened.map_err(Failure::usage)?;
         if let Some(resumed) = &resumed {
-            let Input::File(at) = &resumed.input;
+            let Input::File(at) = &resumed.input else {
+                let message = format!(
+                    "the checkpoints of {} are those of a live run; give another --name or --checkpoint-dir",
+                    pipeline.name
+                );
+                return Err(Failure::usage(message));
+            };
             at.check(input).map_err(Failure::usage)?;
             if at.ended {
                 talk.say(&format!("{}: the input was read to its end before; --forget begins anew", pipeline.name));
@@ -173,14 +179,15 @@ fn open(
         let Begun { pipeline, checkpoints, resumed } = begun;
         let (start, position) = match resumed {
             Some(Resumed { start, input: Input::File(position), .. }) => (start, position),
-            None => Default::default(),
+            _ => Default::default(),
         };
         let from = From { chunk: start.chunk, position, checkpoints: checkpoints.clone() };
         let replay = Replay::open(input, format(args, input), pipeline.plan.clone(), args.batch_rows, from);
         let label = several.then(|| pipeline.name.clone());
         let origin = Some(input.display().to_string());
         let output = (!several).then(|| standard.clone());
-        let checkpoints = checkpoints.map(|checkpoints| Checkpointing { checkpoints, output, dead: Mutex::default() });
+        let checkpoints =
+            checkpoints.map(|checkpoints| Checkpointing { checkpoints, output, dead: Some(Mutex::default()) });
         let run = Run {
             host: Arc::new(RunHost::new(pipeline.plan.clone(), label, origin, around.clone(), checkpoints)),
             counters: Arc::new(Counters::new(&pipeline.plan)),

@@ -181,7 +181,7 @@ impl Compiled {
             counters: Arc::new(Counters::new(plan)),
             intake: Arc::new(Lines { format, decoder: Arc::new(Decoder::new(plan)), state }),
             clockwork: Clockwork { sources: 1, replay: true },
-            start: Start { chunk, states },
+            start: Start { chunk, states, sources: None },
         };
         run(job, workers).map_err(|error| error.to_string())
     }

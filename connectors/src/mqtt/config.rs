@@ -182,6 +182,9 @@ pub struct SourceConfig {
     /// Bytes of received messages that may wait for [`super::MqttSource::receive`]; when they are
     /// reached the connection is read no further than pings need.
     pub inbox_limit_bytes: usize,
+    /// Messages that an earlier process has taken in ([`super::MqttSource::seen`]): when the session sends them again they
+    /// are acknowledged and not received.
+    pub seen: Vec<(u16, u64)>,
 }
 
 impl SourceConfig {
@@ -194,6 +197,7 @@ impl SourceConfig {
             session_expiry: Duration::from_secs(3600),
             receive_maximum: u16::MAX,
             inbox_limit_bytes: 64 * 1024 * 1024,
+            seen: Vec::new(),
         }
     }
 }

@@ -16,7 +16,6 @@
 //! only after [`Ledger::acknowledge`] was called for it.
 
 use std::collections::{HashMap, VecDeque};
-use std::hash::{DefaultHasher, Hasher};
 
 /// How many acknowledged messages are remembered, for acknowledgements that died in a socket.
 const HISTORY_LIMIT: usize = 65_536;
@@ -34,7 +33,7 @@ impl Receipt {
 }
 
 /// Packet id and fingerprint: how a redelivered message is recognised.
-type Identity = (u16, u64);
+pub(crate) type Identity = (u16, u64);
 
 #[derive(Debug)]
 struct Entry {
@@ -67,6 +66,21 @@ pub(crate) struct Ledger {
 }
 
 impl Ledger {
+    /// A ledger that recognises what an earlier process has taken in ([`Ledger::seen`]).
+    pub(crate) fn recognising(seen: Vec<Identity>) -> Ledger {
+        Ledger { history: seen.into(), ..Ledger::default() }
+    }
+
+    /// The messages delivered up to this receipt whose acknowledgements the broker may not have got.
+    pub(crate) fn seen(&self, until: Receipt) -> Vec<Identity> {
+        let former = self.open.iter().filter_map(|(receipt, place)| match place {
+            Place::Former(identity) if *receipt <= until => Some(*identity),
+            Place::Former(_) | Place::Present(_) => None,
+        });
+        let present = self.order.iter().filter(|entry| entry.receipt <= until).map(|entry| entry.identity);
+        self.history.iter().copied().chain(former).chain(present).collect()
+    }
+
     /// The number of the present connection; 0 before the first.
     pub(crate) fn generation(&self) -> u64 {
         self.generation
@@ -188,20 +202,18 @@ impl Ledger {
     }
 
     fn remember(&mut self, identity: Identity) {
-        if self.history.len() == HISTORY_LIMIT {
+        while self.history.len() >= HISTORY_LIMIT {
             self.history.pop_front();
         }
         self.history.push_back(identity);
     }
 }
 
-/// 64 bits that stand for topic and payload within this process.
+/// 64 bits that stand for topic and payload, the same in every process and version: checkpoints have them (FNV-1a).
 pub(crate) fn fingerprint(topic: &[u8], payload: &[u8]) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    hasher.write_usize(topic.len());
-    hasher.write(topic);
-    hasher.write(payload);
-    hasher.finish()
+    let length = (topic.len() as u64).to_le_bytes();
+    let bytes = length.iter().chain(topic).chain(payload);
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3))
 }
 
 #[cfg(test)]
@@ -299,6 +311,34 @@ mod tests {
         redeliver(&mut ledger, 1);
         assert!(ledger.receive(1, true, 999).is_some(), "other payload");
         assert!(ledger.receive(1, false, 31).is_some(), "no DUP");
+    }
+
+    #[test]
+    fn a_later_process_recognises_what_was_taken_in_and_no_more() {
+        let mut ledger = Ledger::default();
+        ledger.begin(false);
+        let receipts: Vec<_> = (1..=5).map(|id| deliver(&mut ledger, id, false)).collect();
+        ledger.acknowledge(receipts[0]);
+        assert_eq!(due(&mut ledger), [1]);
+        ledger.begin(true);
+        redeliver(&mut ledger, 2);
+        let seen = ledger.seen(receipts[3]);
+        let mut later = Ledger::recognising(seen.clone());
+        later.begin(true);
+        for id in 1..=4 {
+            redeliver(&mut later, id);
+        }
+        assert_eq!(due(&mut later), [1, 2, 3, 4], "they are in the state, so they are acknowledged at once");
+        assert!(later.receive(5, true, 5 * 31).is_some(), "it came behind the checkpoint");
+        let mut other = Ledger::recognising(seen);
+        other.begin(false);
+        assert!(other.receive(1, true, 31).is_some(), "another session");
+    }
+
+    #[test]
+    fn fingerprints_stay_what_they_are() {
+        assert_eq!(fingerprint(b"", b""), 0xa8c7_f832_281a_39c5);
+        assert_ne!(fingerprint(b"ab", b"c"), fingerprint(b"a", b"bc"));
     }
 
     #[test]

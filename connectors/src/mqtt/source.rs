@@ -70,7 +70,7 @@ impl MqttSource {
     /// Starts to connect and subscribe. `wake` is called, on the connection's thread, when
     /// messages arrive in an empty inbox and when the source ends; it must not block.
     pub fn start(
-        config: SourceConfig,
+        mut config: SourceConfig,
         wake: impl Fn() + Send + Sync + 'static,
         on_state: Option<StatusHook>,
     ) -> Result<Self, MqttError> {
@@ -82,8 +82,9 @@ impl MqttSource {
             return Err(MqttError::Config(format!("`{bad}` is not a topic filter")));
         }
         let status = Arc::new(Status::new(on_state));
+        let ledger = Ledger::recognising(std::mem::take(&mut config.seen));
         let shared = Arc::new(Shared {
-            inner: Mutex::new(Inner { intake: true, ..Inner::default() }),
+            inner: Mutex::new(Inner { intake: true, ledger, ..Inner::default() }),
             arrived: Condvar::new(),
             room: Notify::new(),
             acks: Notify::new(),
@@ -161,6 +162,12 @@ impl MqttSource {
         if due {
             self.shared.acks.notify_one();
         }
+    }
+
+    /// The messages received up to this one whose acknowledgements the broker may not have got, as a later process
+    /// recognises them: packet id and fingerprint.
+    pub fn seen(&self, until: Receipt) -> Vec<(u16, u64)> {
+        self.shared.lock().ledger.seen(until)
     }
 
     /// Takes no more messages in; what came before can still be received and acknowledged.

@@ -34,7 +34,7 @@ pub use decoder::Decoder;
 pub(crate) use entries::{Entries, entries};
 pub use evt::batch_offset_behind;
 pub use messages::{Messages, topic_type};
-pub use relay::{Baton, Relay};
+pub use relay::{Baton, Behind, Relay};
 pub(crate) use token::{Kind, Token};
 pub(crate) use value::{read, read_object};
 

@@ -58,6 +58,22 @@ impl Relay {
         let before = std::mem::replace(&mut self.last, after.clone());
         Baton { before, after }
     }
+
+    /// The time of the last record up to here.
+    pub fn behind(&self) -> Behind {
+        Behind(self.last.clone())
+    }
+}
+
+/// The time of the last record of the chunks that have got a baton.
+#[derive(Debug)]
+pub struct Behind(Arc<Slot>);
+
+impl Behind {
+    /// The time, ns; waits until they are decoded.
+    pub fn time(&self) -> i64 {
+        self.0.wait()
+    }
 }
 
 /// What a chunk gets from the one before it and owes to the next.
@@ -71,11 +87,6 @@ impl Baton {
     /// Time of the last record before this chunk, ns; waits until it is known.
     pub(super) fn time_before(&self) -> i64 {
         self.before.wait()
-    }
-
-    /// Time of the last record up to the end of this chunk, ns, which has been decoded; waits until it is known.
-    pub fn time_behind(&self) -> i64 {
-        self.after.wait()
     }
 
     /// Time of the last record of this chunk, ns.

@@ -102,7 +102,9 @@ impl Context {
     /// Watermark of the node's stream.
     pub fn watermark(&self) -> crate::clock::Watermark {
         let stream = &self.plan().streams[self.node().stream as usize];
+        let start = &self.shared.start.sources;
         crate::clock::Watermark::new(self.plan(), &stream.clock, self.clockwork.sources, self.clockwork.replay)
+            .restored_from(start.clone())
     }
 
     /// Stops the pipeline: an operator whose state has no bound in time has more than [`MAX_KEYS`] keys.

@@ -103,7 +103,7 @@ pub struct Shared {
     /// Counted up when this pipeline fails or comes through.
     changes: Arc<AtomicU64>,
     /// Where the run begins.
-    pub(super) start: Start,
+    pub(crate) start: Start,
     /// What operators have written behind barriers, by chunk and node; each of its peers has a part.
     snapshots: Mutex<BTreeMap<u64, BTreeMap<NodeId, Vec<Snapshot>>>>,
     /// Chunks under way.
@@ -121,6 +121,8 @@ pub struct Start {
     pub chunk: u64,
     /// States to take over. Operators without one begin without anything.
     pub states: Arc<States>,
+    /// For each source the one that it was when the states were written; `None`: they are the same.
+    pub sources: Option<Arc<Vec<Option<u32>>>>,
 }
 
 impl Shared {

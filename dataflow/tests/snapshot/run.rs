@@ -97,7 +97,7 @@ pub fn run(plan: &Arc<Plan>, part: Part<'_>, workers: usize) -> Ran {
         counters: Arc::new(Counters::new(plan)),
         intake: Arc::new(Chunks(Mutex::new(chunks.into_iter()))),
         clockwork: Clockwork { sources: 1, replay: true },
-        start: Start { chunk: part.first as u64, states: Arc::new(part.states) },
+        start: Start { chunk: part.first as u64, states: Arc::new(part.states), sources: None },
     };
     rt::run(job, workers).unwrap();
     let mut ran = std::mem::take(&mut *kept.ran.lock().unwrap());

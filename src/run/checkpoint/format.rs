@@ -18,6 +18,13 @@ pub struct Checkpoint {
     pub manifest: Manifest,
     /// For each of [`Manifest::operators`] its state.
     pub states: Vec<State>,
+    /// For each of [`Manifest::attachments`] its bytes.
+    pub attachments: Vec<Vec<u8>>,
+}
+
+/// What the manifest says of an attachment.
+pub fn attachment(bytes: &[u8]) -> Part {
+    Part { bin: None, length: bytes.len() as u64, crc: crc32fast::hash(bytes) }
 }
 
 /// What the manifest says of a state's parts.
@@ -38,6 +45,7 @@ impl Checkpoint {
         bytes.extend_from_slice(&crc32fast::hash(&manifest).to_le_bytes());
         bytes.extend_from_slice(&manifest);
         self.states.iter().flat_map(State::parts).for_each(|(_, part)| bytes.extend_from_slice(part));
+        self.attachments.iter().for_each(|attachment| bytes.extend_from_slice(attachment));
         bytes
     }
 
@@ -58,7 +66,16 @@ impl Checkpoint {
             return Err(format!("it has format {}, this build reads format {FORMAT}", manifest.format));
         }
         let states = manifest.operators.iter().map(|operator| state(operator, &mut rest)).collect::<Result<_, _>>()?;
-        if rest.is_empty() { Ok(Checkpoint { manifest, states }) } else { Err("something follows its end".into()) }
+        let mut attachments = Vec::new();
+        for part in &manifest.attachments {
+            let bytes = take(&mut rest, part.length)?;
+            if attachment(bytes) != *part {
+                return Err("an attachment is damaged".into());
+            }
+            attachments.push(bytes.to_vec());
+        }
+        let whole = rest.is_empty().then_some(Checkpoint { manifest, states, attachments });
+        whole.ok_or_else(|| "something follows its end".into())
     }
 }
 

@@ -31,6 +31,8 @@ pub struct Manifest {
     pub outputs: Vec<Output>,
     /// States, in the order in which their parts follow.
     pub operators: Vec<Operator>,
+    /// What follows behind the states.
+    pub attachments: Vec<Part>,
 }
 
 /// Where the input stands.
@@ -38,6 +40,38 @@ pub struct Manifest {
 pub enum Input {
     /// `--input`.
     File(FilePosition),
+    /// A live run.
+    Live(LivePosition),
+}
+
+/// Where the sources of a live run stand. Messages are not counted: a broker sends again what is not acknowledged.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct LivePosition {
+    /// By source.
+    pub sources: Vec<SourcePosition>,
+    /// Client ids, for each of which an attachment has the messages that are in the states and that the broker may send again.
+    pub clients: Vec<String>,
+    /// Wall clock that timers count from, ns.
+    pub timers: Option<i64>,
+    /// All inputs have ended, which ended event time, too.
+    pub ended: bool,
+}
+
+/// Where a source stands.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SourcePosition {
+    /// What it reads: a path, or client id and filter.
+    pub name: String,
+    /// Of a file the bytes, of a generator the readings before it.
+    pub offset: u64,
+    /// Records before it.
+    pub records: u64,
+    /// Event time of the last record, for those without, ns.
+    pub time: i64,
+    /// `.evt`: offset of the last BATCH, ns.
+    pub batch: i64,
+    /// Its largest event time, ns.
+    pub clock: Option<i64>,
 }
 
 /// A place in a file, between two lines.
@@ -83,7 +117,7 @@ pub struct Operator {
     pub parts: Vec<Part>,
 }
 
-/// A part of a state: bin (`null`: what belongs to no key), length, checksum.
+/// A part of a state, or an attachment: bin (`null`: what belongs to no key), length, checksum.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Part {
     /// Bin of keys.

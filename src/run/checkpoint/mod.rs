@@ -17,7 +17,7 @@ mod resume;
 mod store;
 
 pub use format::Checkpoint;
-pub use manifest::{FilePosition, Input, Output};
+pub use manifest::{FilePosition, Input, LivePosition, Output, SourcePosition};
 pub use output::{StandardOutput, cut_back, position};
 
 use super::talk::Talk;
@@ -76,6 +76,9 @@ pub struct Checkpoints {
     failure: Mutex<Option<String>>,
     /// At least one was stored.
     stored: AtomicBool,
+    on_stored: Mutex<Option<OnStored>>,
+    /// Which life of the pipeline this is.
+    pub incarnation: u64,
 }
 
 /// A checkpoint to be stored.
@@ -84,8 +87,15 @@ struct Work {
     states: States,
     input: Input,
     outputs: Vec<Output>,
+    seen: Vec<Seen>,
     began: Instant,
 }
+
+/// Messages by packet id and fingerprint.
+pub type Seen = Vec<(u16, u64)>;
+
+/// Told of every checkpoint that is stored, by its chunk.
+pub type OnStored = Box<dyn Fn(u64) + Send + Sync>;
 
 /// What a run goes on from.
 pub struct Resumed {
@@ -95,6 +105,8 @@ pub struct Resumed {
     pub input: Input,
     /// How long outputs are that are files.
     pub outputs: Vec<Output>,
+    /// For each client of [`LivePosition::clients`] what it had taken in.
+    pub seen: Vec<Seen>,
 }
 
 /// The writer's own.
@@ -164,6 +176,8 @@ impl Checkpoints {
             writer: Mutex::default(),
             failure: Mutex::default(),
             stored: AtomicBool::new(false),
+            on_stored: Mutex::default(),
+            incarnation,
         });
         let (work, queue) = channel();
         *lock(&checkpoints.work) = Some(work);
@@ -189,10 +203,25 @@ impl Checkpoints {
         lock(&self.inputs).insert(chunk, input);
     }
 
+    /// In how long the next chunk with a barrier is due; `None` while one is under way.
+    pub fn due_in(&self) -> Option<Duration> {
+        lock(&self.pace).due_in(Instant::now())
+    }
+
+    /// Calls this for every checkpoint that is stored.
+    pub fn on_stored(&self, told: OnStored) {
+        *lock(&self.on_stored) = Some(told);
+    }
+
+    /// Takes back where the input stands behind a chunk, to say more of it.
+    pub fn take_stand(&self, chunk: u64) -> Option<Input> {
+        lock(&self.inputs).remove(&chunk)
+    }
+
     /// A chunk with a barrier is through, and all outputs are out.
-    pub fn store(&self, chunk: u64, states: States, outputs: Vec<Output>) {
+    pub fn store(&self, chunk: u64, states: States, outputs: Vec<Output>, seen: Vec<Seen>) {
         let Some(input) = lock(&self.inputs).remove(&chunk) else { return };
-        let work = Work { chunk, states, input, outputs, began: Instant::now() };
+        let work = Work { chunk, states, input, outputs, seen, began: Instant::now() };
         if let Some(queue) = &*lock(&self.work) {
             // The writer ends after this queue has.
             _ = queue.send(work);
@@ -219,12 +248,26 @@ fn resume(program: &Program, checkpoint: Checkpoint, pipeline: &str, talk: &Talk
     let age = Duration::from_nanos((wall_clock() - manifest.written).max(0).unsigned_abs());
     let place = match &manifest.input {
         Input::File(at) => format!("{} from byte {}", at.path, at.offset),
+        Input::Live(_) => "behind the messages that it covers".into(),
     };
+    let seen = checkpoint.attachments.iter().map(|bytes| seen(bytes)).collect();
     talk.say(&format!("{pipeline}: goes on from checkpoint {}, {} old: {place}", manifest.chunk, shown(age)));
     let (states, lines) = program.take_over(checkpoint).map_err(|reason| format!("{pipeline}: {reason}"))?;
     lines.iter().for_each(|line| talk.say(&format!("{pipeline}:   {line}")));
-    let start = Start { chunk: manifest.chunk + 1, states: Arc::new(states) };
-    Ok(Resumed { start, input: manifest.input, outputs: manifest.outputs })
+    let start = Start { chunk: manifest.chunk + 1, states: Arc::new(states), sources: None };
+    Ok(Resumed { start, input: manifest.input, outputs: manifest.outputs, seen })
+}
+
+/// Bytes of a message in an attachment.
+const SEEN_BYTES: usize = 10;
+
+fn seen_bytes(seen: &Seen) -> Vec<u8> {
+    seen.iter().flat_map(|(id, print)| id.to_le_bytes().into_iter().chain(print.to_le_bytes())).collect()
+}
+
+fn seen(bytes: &[u8]) -> Seen {
+    let number = |bytes: &[u8]| bytes.iter().rev().fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
+    bytes.chunks_exact(SEEN_BYTES).map(|one| (number(&one[..2]) as u16, number(&one[2..]))).collect()
 }
 
 /// `850 ms`, `12 s`, `3 h`.
@@ -241,7 +284,11 @@ impl Writer {
     fn run(self, queue: &Receiver<Work>, checkpoints: &std::sync::Weak<Checkpoints>) {
         for work in queue {
             let began = work.began;
-            let ended = matches!(&work.input, Input::File(at) if at.ended);
+            let chunk = work.chunk;
+            let ended = match &work.input {
+                Input::File(at) => at.ended,
+                Input::Live(at) => at.ended,
+            };
             let written = self.write(work);
             if self.cut && written.is_ok() && !ended {
                 std::process::exit(CUT);
@@ -252,6 +299,9 @@ impl Writer {
                 self.talk.say(&format!("{message}; trying again"));
             } else {
                 checkpoints.stored.store(true, Ordering::Release);
+                if let Some(told) = &*lock(&checkpoints.on_stored) {
+                    told(chunk);
+                }
             }
             *lock(&checkpoints.failure) = failure;
             lock(&checkpoints.pace).done(Instant::now(), began.elapsed());
@@ -269,7 +319,9 @@ impl Writer {
         let operators = operators.collect();
         let input = match work.input {
             Input::File(at) => Input::File(at.sealed()?),
+            live @ Input::Live(_) => live,
         };
+        let attachments: Vec<Vec<u8>> = work.seen.iter().map(seen_bytes).collect();
         let manifest = Manifest {
             format: FORMAT,
             build: env!("CARGO_PKG_VERSION").into(),
@@ -282,9 +334,10 @@ impl Writer {
             input,
             outputs: work.outputs,
             operators,
+            attachments: attachments.iter().map(|bytes| format::attachment(bytes)).collect(),
         };
         self.output.sync()?;
-        self.store.put(&Checkpoint { manifest, states })?;
+        self.store.put(&Checkpoint { manifest, states, attachments })?;
         Ok(())
     }
 }

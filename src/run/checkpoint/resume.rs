@@ -40,7 +40,7 @@ impl Program {
     /// The states of a checkpoint for this program's operators, and a line for each operator for which there is something
     /// to say.
     pub fn take_over(&self, checkpoint: Checkpoint) -> Result<(States, Vec<String>), String> {
-        let Checkpoint { manifest, states } = checkpoint;
+        let Checkpoint { manifest, states, .. } = checkpoint;
         if manifest.key_hash != hash_check() {
             return Err(format!(
                 "the checkpoint was written by rarog {}, which hashes keys in another way; begin anew with --forget",

@@ -158,8 +158,9 @@ mod tests {
             input: Input::File(FilePosition { offset: chunk, ..FilePosition::default() }),
             outputs: vec![],
             operators: vec![operator],
+            attachments: vec![super::super::format::attachment(b"seen")],
         };
-        Checkpoint { manifest, states: vec![state] }
+        Checkpoint { manifest, states: vec![state], attachments: vec![b"seen".to_vec()] }
     }
 
     #[test]

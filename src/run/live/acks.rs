@@ -39,9 +39,24 @@ struct InFlight<R> {
     refused: Vec<u32>,
     /// Outputs not confirmed, per message; empty until there is one.
     waiting: Vec<u32>,
+    /// Outputs not confirmed, those included that no message caused.
+    unconfirmed: u64,
     through: bool,
     /// Receipts not given back.
     left: usize,
+}
+
+impl<R: Copy> InFlight<R> {
+    /// An output of a message is confirmed; its receipt, if it was the last.
+    fn confirm(&mut self, message: usize) -> Option<R> {
+        let waiting = self.waiting.get_mut(message)?;
+        *waiting = waiting.checked_sub(1)?;
+        if *waiting > 0 || !self.through {
+            return None;
+        }
+        self.left -= 1;
+        Some(self.receipts[message])
+    }
 }
 
 /// The chunks under way.
@@ -61,11 +76,28 @@ impl<R> Default for Acks<R> {
 }
 
 impl<R: Copy> Acks<R> {
+    /// Nothing is under way; the first chunk has this number.
+    pub fn starting_at(first: u64) -> Acks<R> {
+        Acks { first, ..Acks::default() }
+    }
+
+    /// Are all chunks up to this one through, and all their outputs confirmed?
+    pub fn is_done_up_to(&self, seq: u64) -> bool {
+        self.first > seq
+    }
+
     /// The next chunk is under way, with these messages.
     pub fn open(&mut self, seq: u64, receipts: Vec<R>) {
         debug_assert_eq!(seq, self.first + self.chunks.len() as u64, "chunks are numbered without gaps");
         let left = receipts.len();
-        self.chunks.push_back(InFlight { receipts, refused: Vec::new(), waiting: Vec::new(), through: false, left });
+        self.chunks.push_back(InFlight {
+            receipts,
+            refused: Vec::new(),
+            waiting: Vec::new(),
+            unconfirmed: 0,
+            through: false,
+            left,
+        });
     }
 
     /// These messages of a chunk (indices, rising) did not become records.
@@ -85,6 +117,9 @@ impl<R: Copy> Acks<R> {
     /// A message of the chunk caused an output.
     pub fn caused(&mut self, seq: u64, message: u64) -> Tag {
         self.unconfirmed += 1;
+        if let Some(chunk) = self.chunk(seq) {
+            chunk.unconfirmed += 1;
+        }
         match self.chunk(seq) {
             Some(chunk) if (message as usize) < chunk.receipts.len() && message < NOBODY => {
                 chunk.waiting.resize(chunk.receipts.len(), 0);
@@ -117,15 +152,10 @@ impl<R: Copy> Acks<R> {
         self.unconfirmed = self.unconfirmed.saturating_sub(1);
         let (seq, message) = (tag.0 >> INDEX_BITS, (tag.0 & NOBODY) as usize);
         let chunk = self.chunk(seq)?;
-        let waiting = chunk.waiting.get_mut(message)?;
-        *waiting = waiting.checked_sub(1)?;
-        if *waiting > 0 || !chunk.through {
-            return None;
-        }
-        chunk.left -= 1;
-        let receipt = chunk.receipts[message];
+        chunk.unconfirmed = chunk.unconfirmed.saturating_sub(1);
+        let receipt = chunk.confirm(message);
         self.forget();
-        Some(receipt)
+        receipt
     }
 
     /// Outputs that are not confirmed.
@@ -138,7 +168,7 @@ impl<R: Copy> Acks<R> {
     }
 
     fn forget(&mut self) {
-        while self.chunks.front().is_some_and(|chunk| chunk.through && chunk.left == 0) {
+        while self.chunks.front().is_some_and(|chunk| chunk.through && chunk.left == 0 && chunk.unconfirmed == 0) {
             self.chunks.pop_front();
             self.first += 1;
         }
@@ -188,6 +218,21 @@ mod tests {
         assert_eq!(complete(&mut acks, 1), "");
         assert_eq!((acks.confirm(behind), acks.confirm(idle)), (None, None));
         assert_eq!((acks.chunks.len(), acks.unconfirmed()), (0, 0));
+    }
+
+    #[test]
+    fn a_chunk_is_done_when_what_time_fired_is_confirmed_too() {
+        let mut acks = Acks::starting_at(7);
+        acks.open(7, vec!['a']);
+        acks.open(8, Vec::new());
+        let (behind, idle) = (acks.caused(7, 1), acks.caused(8, 0));
+        assert_eq!(complete(&mut acks, 7), "a");
+        assert_eq!(complete(&mut acks, 8), "");
+        assert!(!acks.is_done_up_to(7));
+        acks.confirm(idle);
+        assert!(!acks.is_done_up_to(7));
+        acks.confirm(behind);
+        assert!(acks.is_done_up_to(8));
     }
 
     #[test]

@@ -5,6 +5,7 @@
 use super::causes;
 use super::pipeline::LivePipeline;
 use super::wiring::wire;
+use crate::run::checkpoint::Settings;
 use crate::run::engine::{Ends, Opened};
 use crate::run::host::Surroundings;
 use rarog_control::engine::Placement;
@@ -12,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// What holds for all pipelines of a run.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Terms {
     /// Are there several?
     pub several: bool,
@@ -22,6 +23,8 @@ pub struct Terms {
     pub connect_timeout: Option<Duration>,
     /// Messages of one chunk at the most.
     pub chunk_rows: Option<usize>,
+    /// Checkpoints, if there are to be any.
+    pub checkpoints: Option<Settings>,
 }
 
 /// See the module's head.
@@ -50,7 +53,7 @@ impl Ends for Arc<LiveEnds> {
         if wiring.inlets.is_empty() && !causes::has_timer(&wiring.plan) {
             return Err("nothing comes in: no stream has a .from; give the events with --input FILE".into());
         }
-        let (pipeline, job) = LivePipeline::open(&name, wiring, &self.around, self.terms)?;
+        let (pipeline, job) = LivePipeline::open(&name, wiring, &self.around, &self.terms)?;
         let stop = pipeline.stop.clone();
         self.open.lock().unwrap_or_else(PoisonError::into_inner).push(pipeline);
         Ok(Opened { job, stop })

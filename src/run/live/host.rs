@@ -9,6 +9,7 @@ use super::identity::Identity;
 use super::outlet::{OpenOutlet, Reports};
 use super::progress::{Origin, Progress};
 use super::wiring::Sending;
+use crate::run::checkpoint::{self, Checkpoints, Input, StandardOutput};
 use crate::run::dead::{DeadFile, Place};
 use crate::run::host::RunHost;
 use bytes::Bytes;
@@ -16,8 +17,11 @@ use rarog_connectors::mqtt::Output;
 use rarog_dataflow::batch::phase;
 use rarog_dataflow::encode::Encoder;
 use rarog_dataflow::rt::{Completed, DeadRecord, Host, OutputRows};
+use rarog_dataflow::snapshot::States;
 use rarog_lang::plan::{NodeId, Op, Plan};
+use std::fs::File;
 use std::io;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -55,6 +59,7 @@ pub struct LiveHost {
     /// Something could not be written: nothing is sent or completed any more.
     failed: AtomicBool,
     on_failure: Box<dyn Fn(String) + Send + Sync>,
+    storing: Option<Arc<Storing>>,
 }
 
 /// What a host is made of.
@@ -75,17 +80,57 @@ pub struct Parts<'p> {
     pub identity: Identity,
     /// By inlet, the connector that it is of.
     pub inlet_names: Vec<Arc<str>>,
-    /// Sources of the pipeline.
-    pub sources: usize,
+    /// Records of each source before the first chunk.
+    pub records: Vec<u64>,
     /// Called when a file cannot be written.
     pub on_failure: Box<dyn Fn(String) + Send + Sync>,
+    /// Where checkpoints go, if there are any.
+    pub storing: Option<Storing>,
+}
+
+/// What a host needs for checkpoints.
+pub struct Storing {
+    /// Where they go.
+    pub checkpoints: Arc<Checkpoints>,
+    /// Standard output, unless several pipelines share it.
+    pub output: Option<Arc<StandardOutput>>,
+    /// Files that outputs are appended to.
+    pub files: Vec<PathBuf>,
+    /// By source, what it reads.
+    pub sources: Vec<String>,
+    /// By inlet, its client id; empty: it is none of a broker.
+    pub clients: Vec<String>,
+}
+
+impl Storing {
+    /// Brings what is written to the disk; how long it is.
+    fn outputs(&self) -> io::Result<Vec<checkpoint::Output>> {
+        let mut outputs: Vec<checkpoint::Output> = self.output.iter().filter_map(|output| output.position()).collect();
+        for path in &self.files {
+            let file = File::open(path)?;
+            file.sync_data()?;
+            outputs.extend(checkpoint::position(&file, &path.to_string_lossy()));
+        }
+        Ok(outputs)
+    }
 }
 
 impl LiveHost {
     /// A host.
     pub fn new(parts: Parts<'_>) -> LiveHost {
-        let Parts { plan, sending, outlets, reports, printer, dead_file, identity, inlet_names, sources, on_failure } =
-            parts;
+        let Parts {
+            plan,
+            sending,
+            outlets,
+            reports,
+            printer,
+            dead_file,
+            identity,
+            inlet_names,
+            records,
+            on_failure,
+            storing,
+        } = parts;
         let sender = |(node, sending): (usize, Option<Sending>)| {
             let sending = sending?;
             let layout = &plan.layouts[plan.nodes[node].layout as usize];
@@ -103,13 +148,34 @@ impl LiveHost {
             printer,
             identity,
             inlet_names,
-            positions: Mutex::new(vec![0; sources]),
+            positions: Mutex::new(records),
             sent: AtomicU64::new(0),
             dead_file,
             unwritten: AtomicBool::new(false),
             failed: AtomicBool::new(false),
             on_failure,
+            storing: storing.map(Arc::new),
         }
+    }
+
+    /// Stores a checkpoint behind a chunk, as soon as all outputs up to it are confirmed.
+    fn store(&self, seq: u64, states: States) -> io::Result<()> {
+        let Some(storing) = self.storing.clone() else { return Ok(()) };
+        let outputs = storing.outputs()?;
+        let Some(Input::Live(mut position)) = storing.checkpoints.take_stand(seq) else { return Ok(()) };
+        let records = self.positions.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        for ((source, name), records) in position.sources.iter_mut().zip(&storing.sources).zip(records) {
+            (source.name, source.records) = (name.clone(), records);
+        }
+        position.clients.clone_from(&storing.clients);
+        storing.checkpoints.stand(seq, Input::Live(position));
+        let progress = Arc::downgrade(&self.progress);
+        let store = move || {
+            let seen = progress.upgrade().map(|progress| progress.seen(seq)).unwrap_or_default();
+            storing.checkpoints.store(seq, states, outputs, seen);
+        };
+        self.progress.when_done(seq, Box::new(store));
+        Ok(())
     }
 
     /// Outputs handed to sinks.
@@ -181,16 +247,23 @@ impl LiveHost {
 }
 
 impl Host for LiveHost {
-    fn completed(&self, completed: Completed) {
+    fn completed(&self, mut completed: Completed) {
         if self.failed.load(Ordering::Acquire) {
             return;
         }
         let seq = completed.chunk.seq;
+        let states = completed.states.take();
         let sent = self.send(&completed).map_err(|error| format!("cannot write outputs: {error}"));
         self.printer.completed(completed);
         let written = || if self.unwritten.swap(false, Ordering::AcqRel) { self.dead_file.flush() } else { Ok(()) };
         match sent.and_then(|()| written()) {
-            Ok(()) => self.progress.completed(seq),
+            Ok(()) => {
+                self.progress.completed(seq);
+                if let Some(Err(error)) = states.map(|states| self.store(seq, states)) {
+                    self.failed.store(true, Ordering::Release);
+                    (self.on_failure)(format!("cannot bring outputs to the disk: {error}"));
+                }
+            }
             // The chunk's messages are not acknowledged: they come again when there is room on the disk.
             Err(message) => {
                 self.failed.store(true, Ordering::Release);

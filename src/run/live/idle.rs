@@ -80,6 +80,22 @@ impl Clocks {
         }
     }
 
+    /// Wall clock that timers count from, and the largest event time of each source.
+    pub fn stand(&self) -> (Option<i64>, Vec<Option<i64>>) {
+        (self.origin, self.sources.iter().map(|source| source.clock).collect())
+    }
+
+    /// Goes on from there.
+    pub fn resume(&mut self, origin: Option<i64>, clocks: impl IntoIterator<Item = Option<i64>>) {
+        self.origin = origin;
+        self.sources.iter_mut().zip(clocks).for_each(|(source, clock)| source.clock = clock);
+    }
+
+    /// Does anything happen by the wall clock alone?
+    pub fn has_timers(&self) -> bool {
+        !self.timers.is_empty()
+    }
+
     /// Records came from a source.
     pub fn spoke(&mut self, source: u32, now: Instant) {
         if let Some(source) = self.sources.get_mut(source as usize) {

@@ -41,6 +41,8 @@ pub enum Body {
         bytes: Vec<u8>,
         /// Where the first of them begins in the source, in bytes.
         offset: u64,
+        /// Where what follows them begins: in bytes, or of a generator in readings.
+        behind: u64,
         /// Their form.
         format: LineFormat,
         /// The source that they belong to.
@@ -75,9 +77,10 @@ pub type Complain = Box<dyn Fn(String) + Send>;
 pub type Lost = Box<dyn Fn(u64) + Send + Sync>;
 
 impl OpenInlet {
-    /// Opens a way in.
+    /// Opens a way in; files and generators are read from this place on.
     pub fn open(
         inlet: Inlet,
+        from: u64,
         wake: Wake,
         status: StatusHook,
         complain: Complain,
@@ -95,11 +98,11 @@ impl OpenInlet {
                 Ok(OpenInlet::Messages(MessageInlet::new(MessageSource::Http(Arc::new(source)), routes)))
             }
             Inlet::File { path, format, source } => {
-                let reader = open_file(&path)?;
-                LineInlet::start(format, source, move |queue| read_lines(reader, &path, queue, &wake, complain))
+                let reader = open_file(&path, from)?;
+                LineInlet::start(format, source, false, move |queue| read_lines(reader, &path, queue, &wake, complain))
             }
             Inlet::Generator { config, source } => {
-                LineInlet::start(LineFormat::Jsonl, source, move |queue| generate(config, queue, &wake))
+                LineInlet::start(LineFormat::Jsonl, source, true, move |queue| generate(config, from, queue, &wake))
             }
         }
     }
@@ -235,6 +238,8 @@ pub struct LineInlet {
     queue: Mutex<Receiver<Next>>,
     format: LineFormat,
     source: u32,
+    /// Places are numbers of lines, not of bytes.
+    by_line: bool,
     ended: bool,
 }
 
@@ -242,20 +247,28 @@ impl LineInlet {
     fn start(
         format: LineFormat,
         source: u32,
+        by_line: bool,
         read: impl FnOnce(&SyncSender<Next>) + Send + 'static,
     ) -> Result<OpenInlet, String> {
         let (sender, receiver) = sync_channel(LINE_QUEUE);
         // Detached: a read that blocks cannot be ended from outside. It ends with its input, or with its receiver.
         let started = thread::Builder::new().name("lines".into()).spawn(move || read(&sender));
         started.map_err(|error| format!("cannot start a thread: {error}"))?;
-        Ok(OpenInlet::Lines(LineInlet { queue: Mutex::new(receiver), format, source, ended: false }))
+        Ok(OpenInlet::Lines(LineInlet { queue: Mutex::new(receiver), format, source, by_line, ended: false }))
     }
 
     fn take(&mut self) -> Option<Body> {
         let (source, format) = (self.source, self.format);
         let next = self.queue.lock().unwrap_or_else(PoisonError::into_inner).try_recv();
         match next {
-            Ok(Next::Chunk(chunk)) => Some(Body::Lines { bytes: chunk.bytes, offset: chunk.offset, format, source }),
+            Ok(Next::Chunk(chunk)) => {
+                let length = match self.by_line {
+                    true => chunk.bytes.iter().filter(|byte| **byte == b'\n').count(),
+                    false => chunk.bytes.len(),
+                };
+                let behind = chunk.offset + length as u64;
+                Some(Body::Lines { bytes: chunk.bytes, offset: chunk.offset, behind, format, source })
+            }
             Ok(Next::LineTooLong { bytes, offset }) => Some(Body::LongLine { bytes, offset, source }),
             Ok(Next::Quiet) | Err(TryRecvError::Empty) => None,
             Ok(Next::End) | Err(TryRecvError::Disconnected) => {
@@ -266,8 +279,8 @@ impl LineInlet {
     }
 }
 
-fn open_file(path: &Path) -> Result<ChunkReader, String> {
-    ChunkReader::open(path, 0).map_err(|error| files::cannot_read(path, &error))
+fn open_file(path: &Path, from: u64) -> Result<ChunkReader, String> {
+    ChunkReader::open(path, from).map_err(|error| files::cannot_read(path, &error))
 }
 
 fn read_lines(mut reader: ChunkReader, path: &Path, queue: &SyncSender<Next>, wake: &Wake, complain: Complain) {
@@ -288,8 +301,8 @@ fn read_lines(mut reader: ChunkReader, path: &Path, queue: &SyncSender<Next>, wa
     }
 }
 
-fn generate(config: GeneratorConfig, queue: &SyncSender<Next>, wake: &Wake) {
-    let mut generator = Generator::starting_at(config, 0);
+fn generate(config: GeneratorConfig, from: u64, queue: &SyncSender<Next>, wake: &Wake) {
+    let mut generator = Generator::starting_at(config, from);
     loop {
         let readings = generator.next_chunk();
         let next = readings.map_or(Next::End, |readings| {

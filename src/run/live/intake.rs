@@ -11,9 +11,10 @@ use super::inlet::{Body, OpenInlet};
 use super::messages::MessageSource;
 use super::progress::{Origin, Progress};
 use super::wiring::LineFormat;
-use rarog_connectors::mqtt::Message;
+use crate::run::checkpoint::{Checkpoints, Input, LivePosition, SourcePosition};
+use rarog_connectors::mqtt::{Message, Receipt};
 use rarog_dataflow::batch::Chunk;
-use rarog_dataflow::decode::{Baton, Decoder, Messages, Relay, batch_offset_behind};
+use rarog_dataflow::decode::{Baton, Behind, Decoder, Messages, Relay, batch_offset_behind};
 use rarog_dataflow::rt::{DeadRecord, Decoded, Intake, Pulled};
 use rarog_lang::plan::Plan;
 use std::collections::VecDeque;
@@ -55,6 +56,12 @@ pub struct Parts<'p> {
     pub idle: &'p [Duration],
     /// Messages of one chunk at the most, if not [`CHUNK_ROWS`].
     pub chunk_rows: Option<usize>,
+    /// Asked for barriers, and told where they stand.
+    pub checkpoints: Option<Arc<Checkpoints>>,
+    /// Number of the first chunk.
+    pub chunk: u64,
+    /// Where the sources stand; those of the plan, in order.
+    pub from: LivePosition,
 }
 
 /// See the module's head.
@@ -66,6 +73,7 @@ pub struct LiveIntake {
     chunk_rows: usize,
     /// Inputs of the plan.
     inputs: usize,
+    checkpoints: Option<Arc<Checkpoints>>,
     state: Mutex<State>,
     clocks: Arc<Mutex<Clocks>>,
 }
@@ -82,6 +90,12 @@ struct State {
     relays: Vec<Relay>,
     /// `.evt`: offset of the last BATCH so far, ns, by source.
     batch: Vec<i64>,
+    /// By source, the place behind the last chunk of lines.
+    offsets: Vec<u64>,
+    /// By inlet, the last message that was cut into a chunk.
+    taken: Vec<Receipt>,
+    /// Something has come since the last barrier.
+    dirty: bool,
     stopping: bool,
     ended: bool,
 }
@@ -105,17 +119,22 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl LiveIntake {
     /// An intake that has nothing to give before it is attached to inlets.
     pub fn new(parts: Parts<'_>) -> LiveIntake {
-        let Parts { plan, progress, wakers, gate, idle, chunk_rows } = parts;
-        let sources = idle.len();
+        let Parts { plan, progress, wakers, gate, idle, chunk_rows, checkpoints, chunk, from } = parts;
+        let of = |of: fn(&SourcePosition) -> i64| from.sources.iter().map(of).collect::<Vec<i64>>();
+        let mut clocks = Clocks::new(plan, idle, Instant::now());
+        clocks.resume(from.timers, from.sources.iter().map(|source| source.clock));
         let state = State {
             inlets: Vec::new(),
             turn: 0,
             ready: VecDeque::new(),
             echoes: VecDeque::new(),
-            seq: 0,
+            seq: chunk,
             wall: 0,
-            relays: (0..sources).map(|_| Relay::default()).collect(),
-            batch: vec![0; sources],
+            relays: of(|source| source.time).into_iter().map(Relay::starting_at).collect(),
+            batch: of(|source| source.batch),
+            offsets: from.sources.iter().map(|source| source.offset).collect(),
+            taken: Vec::new(),
+            dirty: false,
             stopping: false,
             ended: false,
         };
@@ -126,8 +145,9 @@ impl LiveIntake {
             gate,
             chunk_rows: chunk_rows.unwrap_or(CHUNK_ROWS),
             inputs: plan.inputs.len(),
+            checkpoints,
             state: Mutex::new(state),
-            clocks: Arc::new(Mutex::new(Clocks::new(plan, idle, Instant::now()))),
+            clocks: Arc::new(Mutex::new(clocks)),
         }
     }
 
@@ -145,6 +165,7 @@ impl LiveIntake {
                 inlets.iter().for_each(OpenInlet::close);
                 return;
             }
+            state.taken = vec![Receipt::NONE; inlets.len()];
             state.inlets = inlets;
         }
         self.wakers.wake();
@@ -162,11 +183,41 @@ impl LiveIntake {
 
     /// Wakes the peers if an empty chunk is due; in how long the next one is, if there will be one.
     pub fn beat(&self) -> Option<Duration> {
-        let due = lock(&self.clocks).next_beat(wall_clock(), Instant::now())?;
+        let due = lock(&self.clocks).next_beat(wall_clock(), Instant::now());
+        let due = due.into_iter().chain(self.checkpoint_due(&lock(&self.state))).min();
+        // A run with checkpoints has beats, though perhaps none now.
+        let due = due.or_else(|| self.checkpoints.as_ref().map(|_| Duration::MAX))?;
         if due.is_zero() {
             self.wakers.wake();
         }
         Some(due)
+    }
+
+    /// In how long a barrier is due, if one is to come.
+    fn checkpoint_due(&self, state: &State) -> Option<Duration> {
+        let dirty = state.dirty && !state.ended;
+        self.checkpoints.as_ref().filter(|_| dirty).and_then(|checkpoints| checkpoints.due_in())
+    }
+
+    /// Puts a barrier behind a chunk that was cut, if one is due or this is the `last`.
+    fn seal(&self, state: &mut State, chunk: &mut Chunk, last: bool) -> Option<Stand> {
+        // Echoes of this chunk belong to it: a barrier stands behind all of them.
+        let due = self.checkpoint_due(state).is_some_and(|due| due.is_zero()) && state.echoes.is_empty();
+        let checkpoints = self.checkpoints.clone().filter(|_| due || last)?;
+        checkpoints.begin();
+        chunk.barrier = true;
+        state.dirty = false;
+        let source =
+            |(offset, batch): (&u64, &i64)| SourcePosition { offset: *offset, batch: *batch, ..Default::default() };
+        let sources = state.offsets.iter().zip(&state.batch).map(source).collect();
+        Some(Stand {
+            checkpoints,
+            position: LivePosition { sources, ended: chunk.end, ..LivePosition::default() },
+            relays: state.relays.iter().map(Relay::behind).collect(),
+            clocks: self.clocks.clone(),
+            progress: self.progress.clone(),
+            taken: state.taken.clone(),
+        })
     }
 
     /// Has it given its end?
@@ -202,6 +253,7 @@ impl LiveIntake {
     }
 
     fn push(&self, state: &mut State, inlet: u32, body: Body, now: Instant) {
+        state.dirty = true;
         let mut clocks = lock(&self.clocks);
         match &body {
             Body::Messages { sources, .. } => sources.iter().for_each(|source| clocks.spoke(*source, now)),
@@ -217,6 +269,7 @@ impl LiveIntake {
         let mut clocks = lock(&self.clocks);
         clocks.cut(state.wall, now);
         let idle = clocks.marks(now);
+        state.dirty |= clocks.has_timers();
         let seq = state.seq;
         state.seq += 1;
         Chunk { seq, source, now: Some(state.wall), idle, ..Chunk::default() }
@@ -227,11 +280,14 @@ impl LiveIntake {
             Body::Messages { messages, types, sources } => {
                 self.cut_messages(state, inlet, messages, types, &sources, now)
             }
-            Body::Lines { bytes, offset, format, source } => {
+            Body::Lines { bytes, offset, behind, format, source } => {
+                state.offsets[source as usize] = behind;
                 self.cut_lines(state, inlet, (bytes, offset), (format, source), now)
             }
             Body::LongLine { bytes, offset, source } => {
-                let chunk = self.frame(state, source, now);
+                state.offsets[source as usize] = offset + bytes;
+                let mut chunk = self.frame(state, source, now);
+                let stand = self.seal(state, &mut chunk, false);
                 self.progress.open(chunk.seq, inlet, Origin::Positions);
                 let dead = DeadRecord {
                     reason: "too_large",
@@ -243,7 +299,10 @@ impl LiveIntake {
                     raw: Vec::new(),
                 };
                 let inputs = self.inputs;
-                Pulled::Chunk(Box::new(move || Decoded { dead: vec![dead], ..empty(chunk, inputs) }))
+                Pulled::Chunk(Box::new(move || {
+                    settle(stand, chunk.seq);
+                    Decoded { dead: vec![dead], ..empty(chunk, inputs) }
+                }))
             }
         }
     }
@@ -258,7 +317,9 @@ impl LiveIntake {
         now: Instant,
     ) -> Pulled {
         let source = sources[0];
-        let chunk = self.frame(state, source, now);
+        let mut chunk = self.frame(state, source, now);
+        let last = messages.iter().map(|message| message.receipt).max().unwrap_or(Receipt::NONE);
+        state.taken[inlet as usize] = state.taken[inlet as usize].max(last);
         let messages = Arc::new(messages);
         self.progress.open(chunk.seq, inlet, Origin::Messages(messages.clone()));
         // The other sources see the same records: a chunk each that moves nothing but their clocks.
@@ -266,6 +327,7 @@ impl LiveIntake {
         if let Some(Owed(shared)) = &owed {
             state.echoes.extend(sources[1..].iter().map(|source| (*source, shared.clone())));
         }
+        let stand = self.seal(state, &mut chunk, false);
         let (decoder, progress, clocks) = (self.decoder.clone(), self.progress.clone(), self.clocks.clone());
         Pulled::Chunk(Box::new(move || {
             let mut gathered = Messages::default();
@@ -284,6 +346,7 @@ impl LiveIntake {
             if let Some(Owed(shared)) = &owed {
                 _ = shared.set(decoded.chunk.clocks.clone());
             }
+            settle(stand, seq);
             decoded
         }))
     }
@@ -296,15 +359,17 @@ impl LiveIntake {
         (format, source): (LineFormat, u32),
         now: Instant,
     ) -> Pulled {
-        let chunk = self.frame(state, source, now);
+        let mut chunk = self.frame(state, source, now);
         self.progress.open(chunk.seq, inlet, Origin::Positions);
         let baton: Baton = state.relays[source as usize].baton();
         let batch = state.batch[source as usize];
         if format == LineFormat::Evt {
             state.batch[source as usize] = batch_offset_behind(&bytes, batch);
         }
+        let stand = self.seal(state, &mut chunk, false);
         let (decoder, clocks) = (self.decoder.clone(), self.clocks.clone());
         Pulled::Chunk(Box::new(move || {
+            let seq = chunk.seq;
             let mut decoded = match format {
                 LineFormat::Jsonl => decoder.lines(chunk, &bytes, &baton),
                 LineFormat::Evt => decoder.evt(chunk, &bytes, batch),
@@ -313,13 +378,17 @@ impl LiveIntake {
             if let Some(clock) = decoded.chunk.clocks.last() {
                 lock(&clocks).reached(source, *clock);
             }
+            // Whoever waits for the time behind this chunk must not wait for this.
+            drop(baton);
+            settle(stand, seq);
             decoded
         }))
     }
 
     /// A chunk that only moves the clock of a source that sees the same records as another.
     fn cut_echo(&self, state: &mut State, source: u32, shared: SharedClocks, now: Instant) -> Pulled {
-        let chunk = self.frame(state, source, now);
+        let mut chunk = self.frame(state, source, now);
+        let stand = self.seal(state, &mut chunk, false);
         self.progress.open(chunk.seq, 0, Origin::Time);
         let (clocks, inputs) = (self.clocks.clone(), self.inputs);
         Pulled::Chunk(Box::new(move || {
@@ -328,21 +397,26 @@ impl LiveIntake {
             if let Some(clock) = of_records.last() {
                 lock(&clocks).reached(source, *clock);
             }
+            settle(stand, chunk.seq);
             empty(Chunk { clocks: of_records, ..chunk }, inputs)
         }))
     }
 
-    /// An empty chunk: time has passed, or nothing follows.
-    fn cut_time(&self, state: &mut State, end: bool, now: Instant) -> Pulled {
+    /// An empty chunk: time has passed, or nothing follows. `last`: with a barrier.
+    fn cut_time(&self, state: &mut State, end: bool, last: bool, now: Instant) -> Pulled {
         let speaker = lock(&self.clocks).speaker(now);
         let mut chunk = Chunk { end, ..self.frame(state, speaker, now) };
         if state.batch.is_empty() && !end {
             // A program of timers alone: the wall clock is its only source.
             chunk.clocks.extend(chunk.now);
         }
+        let stand = self.seal(state, &mut chunk, end || last);
         self.progress.open(chunk.seq, 0, Origin::Time);
         let inputs = self.inputs;
-        Pulled::Chunk(Box::new(move || empty(chunk, inputs)))
+        Pulled::Chunk(Box::new(move || {
+            settle(stand, chunk.seq);
+            empty(chunk, inputs)
+        }))
     }
 }
 
@@ -364,7 +438,13 @@ impl Intake for LiveIntake {
         }
         if state.stopping {
             state.ended = true;
-            return Pulled::End;
+            return match self.checkpoints {
+                Some(_) => self.cut_time(&mut state, false, true, now),
+                None => Pulled::End,
+            };
+        }
+        if self.checkpoint_due(&state).is_some_and(|due| due.is_zero()) {
+            return self.cut_time(&mut state, false, false, now);
         }
         let due = {
             let clocks = lock(&self.clocks);
@@ -373,9 +453,9 @@ impl Intake for LiveIntake {
         match due {
             None => {
                 state.ended = true;
-                self.cut_time(&mut state, true, now)
+                self.cut_time(&mut state, true, false, now)
             }
-            Some(Some(due)) if due.is_zero() => self.cut_time(&mut state, false, now),
+            Some(Some(due)) if due.is_zero() => self.cut_time(&mut state, false, false, now),
             Some(_) => Pulled::Pending,
         }
     }
@@ -383,6 +463,28 @@ impl Intake for LiveIntake {
     fn on_data(&self, wake: Box<dyn Fn() + Send + Sync>) {
         self.wakers.add(wake);
     }
+}
+
+/// Where the sources stand behind a chunk with a barrier, as far as it is known when the chunk is cut.
+struct Stand {
+    checkpoints: Arc<Checkpoints>,
+    position: LivePosition,
+    relays: Vec<Behind>,
+    clocks: Arc<Mutex<Clocks>>,
+    progress: Arc<Progress>,
+    taken: Vec<Receipt>,
+}
+
+/// The chunk is decoded, and all before it are or will be without waiting for this one.
+fn settle(stand: Option<Stand>, chunk: u64) {
+    let Some(Stand { checkpoints, mut position, relays, clocks, progress, taken }) = stand else { return };
+    let (timers, times) = lock(&clocks).stand();
+    position.timers = timers;
+    for ((source, relay), clock) in position.sources.iter_mut().zip(relays).zip(times) {
+        (source.time, source.clock) = (relay.time(), clock);
+    }
+    progress.taken(chunk, taken);
+    checkpoints.stand(chunk, Input::Live(position));
 }
 
 /// A chunk without rows, for a plan with so many inputs.
@@ -422,12 +524,15 @@ mod tests {
             gate: Box::new(|| true),
             idle: &[],
             chunk_rows: None,
+            checkpoints: None,
+            chunk: 0,
+            from: LivePosition { sources: vec![SourcePosition::default()], ..LivePosition::default() },
         });
         // Nobody listens on port 1: it would try to connect for ever.
         let mqtt = MqttConfig::new(Address::new("127.0.0.1", 1), "client");
         let inlet = Inlet::Mqtt { config: SourceConfig::new(mqtt, ["t".to_owned()]), routes: Vec::new() };
         let ways = (Arc::new(|| ()), Box::new(|_: &LinkState| ()), Box::new(|_: String| ()), Box::new(|_: u64| ()));
-        let inlet = OpenInlet::open(inlet, ways.0, ways.1, ways.2, ways.3).expect("it can be opened");
+        let inlet = OpenInlet::open(inlet, 0, ways.0, ways.1, ways.2, ways.3).expect("it can be opened");
         let source = sources(std::slice::from_ref(&inlet)).into_iter().flatten().next().expect("it is a connection");
         let MessageSource::Mqtt(source) = source else { panic!("it is one of a broker") };
         intake.stop();

@@ -6,8 +6,8 @@
 //!        └───── acknowledge ──── Progress <── completed ─────┘            │
 //!                                   ^────────── confirmed ────────────────┘
 //! ```
-//! Invariant: a message is acknowledged only when every effect of it is safe ([`progress`]), so that a kill at any moment
-//! repeats and never loses; what is repeated carries the same id ([`identity`]).
+//! Invariant: a message is acknowledged only when every effect of it is safe ([`progress`]; with checkpoints: when one that
+//! covers it is stored), so that a kill at any moment repeats and never loses; what is repeated carries the same id ([`identity`]).
 
 mod acks;
 mod alert;
@@ -25,10 +25,12 @@ mod outlet;
 mod params;
 mod pipeline;
 mod progress;
+mod resume;
 mod topic;
 mod watch;
 mod wiring;
 
+use super::checkpoint::Settings;
 use super::dead::DeadFile;
 use super::engine::LocalEngine;
 use super::host::Surroundings;
@@ -47,11 +49,11 @@ use std::time::{Duration, Instant};
 /// How long a run that is stopped may take to finish what is under way.
 const GRACE: Duration = Duration::from_secs(6);
 
+/// Time between checkpoints, unless the run says otherwise.
+const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(1);
+
 /// Runs the programs until they are stopped.
 pub fn run(args: &RunArgs, pipelines: Vec<Pipeline>) -> Result<(), Failure> {
-    if args.checkpoint_dir.is_some() {
-        return Err(Failure::usage("live runs have no checkpoints yet; --checkpoint-dir goes with --input"));
-    }
     let sends = |pipeline: &Pipeline| pipeline.plan.nodes.iter().any(|node| matches!(node.op, Op::Send { .. }));
     let default = if pipelines.iter().any(sends) { Output::None } else { Output::Jsonl };
     let around = Surroundings {
@@ -67,6 +69,7 @@ pub fn run(args: &RunArgs, pipelines: Vec<Pipeline>) -> Result<(), Failure> {
         forget: args.forget,
         connect_timeout: args.connect_timeout,
         chunk_rows: args.batch_rows,
+        checkpoints: Settings::of(args, CHECKPOINT_INTERVAL),
     };
     run_in(&around, terms, args.workers, pipelines)
 }

@@ -1,23 +1,25 @@
 //! One pipeline of a live run, from its opening to its end.
 
 use super::ends::Terms;
-use super::host::{self, LiveHost};
+use super::host::{self, LiveHost, Storing};
 use super::identity::Identity;
 use super::inlet::{MessageInlet, OpenInlet};
 use super::intake::{self, LiveIntake, Wakers};
 use super::messages::MessageSource;
 use super::outlet::{OpenOutlet, Reports};
 use super::progress::Progress;
+use super::resume::{self, Beginning};
 use super::watch::{Trouble, Watch};
-use super::wiring::{Inlet, Wiring};
+use super::wiring::{Inlet, Outlet, Wiring};
 use crate::exit;
 use crate::run::Failure;
+use crate::run::checkpoint::{Checkpoints, StandardOutput};
 use crate::run::dead::DeadFile;
-use crate::run::host::{RunHost, Surroundings};
+use crate::run::host::{Checkpointing, RunHost, Surroundings};
 use crate::run::stop::Stop;
 use rarog_connectors::mqtt::{self, Output};
 use rarog_dataflow::operators::Clockwork;
-use rarog_dataflow::rt::{Counters, DeadRecord, Host, Job, Start};
+use rarog_dataflow::rt::{Counters, DeadRecord, Host, Job};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::thread;
@@ -42,25 +44,44 @@ pub struct LivePipeline {
     trouble: Arc<Trouble>,
     around: Surroundings,
     label: String,
+    checkpoints: Option<Arc<Checkpoints>>,
 }
 
 impl LivePipeline {
     /// Opens the outlets and, behind them, the inlets; does not wait for brokers.
     pub fn open(
         name: &str,
-        wiring: Wiring,
+        mut wiring: Wiring,
         around: &Surroundings,
-        terms: Terms,
+        terms: &Terms,
     ) -> Result<(Arc<LivePipeline>, Job), String> {
+        let standard = Arc::new(StandardOutput::open());
+        let begun = resume::begin(terms.checkpoints.as_ref(), name, &mut wiring, &standard, &around.talk)?;
+        let Beginning { checkpoints, start, position } = begun;
+        let offsets: Vec<u64> = position.sources.iter().map(|source| source.offset).collect();
+        let records = position.sources.iter().map(|source| source.records).collect();
+        let storing = checkpoints.clone().map(|checkpoints| Storing {
+            checkpoints,
+            output: (!terms.several).then_some(standard),
+            files: wiring.outlets.iter().filter_map(Outlet::file).collect(),
+            sources: wiring.source_names(),
+            clients: wiring.clients(),
+        });
         let Wiring { plan, inlets, inlet_names, outlets, sending, idle, warnings } = wiring;
         let label = if terms.several { format!("{name}: ") } else { String::new() };
         warnings.iter().for_each(|warning| around.talk.say(&format!("{label}warning: {warning}")));
-        let (stop, wakers, progress) =
-            (Arc::new(Stop::default()), Arc::new(Wakers::default()), Arc::<Progress>::default());
+        let (stop, wakers) = (Arc::new(Stop::default()), Arc::new(Wakers::default()));
+        let progress = Arc::new(Progress::starting_at(start.chunk, checkpoints.is_some()));
+        let incarnation = checkpoints.as_ref().map_or(u64::from(terms.forget), |checkpoints| checkpoints.incarnation);
+        if let Some(checkpoints) = &checkpoints {
+            let progress = progress.clone();
+            checkpoints.on_stored(Box::new(move |chunk| progress.stored(chunk)));
+        }
         let announce = terms.several.then(|| around.talk.clone());
         let trouble = Trouble::new((stop.clone(), around.stop.clone()), wakers.clone(), announce, label.clone());
         let trouble = Arc::new(trouble);
-        let printer = RunHost::new(plan.clone(), terms.several.then(|| name.into()), None, around.clone(), None);
+        let kept = checkpoints.clone().map(|checkpoints| Checkpointing { checkpoints, output: None, dead: None });
+        let printer = RunHost::new(plan.clone(), terms.several.then(|| name.into()), None, around.clone(), kept);
         let printer = Arc::new(printer.posting_alerts());
         let reports = reports(&progress, &printer, &wakers, (around.dead.clone(), trouble.clone()));
         let watch = Watch { label: label.clone(), talk: around.talk.clone(), trouble: trouble.clone() };
@@ -81,6 +102,9 @@ impl LivePipeline {
             gate,
             idle: &idle,
             chunk_rows: terms.chunk_rows,
+            checkpoints: checkpoints.clone(),
+            chunk: start.chunk,
+            from: position,
         };
         let intake = Arc::new(LiveIntake::new(parts));
         let of_stop = intake.clone();
@@ -95,10 +119,11 @@ impl LivePipeline {
             reports,
             printer: printer.clone(),
             dead_file: around.dead.clone(),
-            identity: Identity::new(name, u64::from(terms.forget)),
+            identity: Identity::new(name, incarnation),
             inlet_names,
-            sources: idle.len(),
+            records,
             on_failure: Box::new(move |message| failing.fail(exit::USAGE, message)),
+            storing,
         }));
         let counters = Arc::new(Counters::new(&plan));
         let job = Job {
@@ -107,7 +132,7 @@ impl LivePipeline {
             counters: counters.clone(),
             intake: intake.clone(),
             clockwork: Clockwork { sources: idle.len(), replay: false },
-            start: Start::default(),
+            start,
         };
         let pipeline = Arc::new(LivePipeline {
             name: name.into(),
@@ -121,21 +146,28 @@ impl LivePipeline {
             trouble,
             around: around.clone(),
             label,
+            checkpoints,
         });
-        pipeline.clone().connect(inlets, watch, terms)?;
+        pipeline.clone().connect(inlets, offsets, watch, terms.clone())?;
         Ok((pipeline, job))
     }
 
     /// Opens the inlets on a thread that waits for the outlets.
-    fn connect(self: Arc<Self>, inlets: Vec<Inlet>, watch: Watch, terms: Terms) -> Result<(), String> {
+    fn connect(
+        self: Arc<Self>,
+        inlets: Vec<Inlet>,
+        offsets: Vec<u64>,
+        watch: Watch,
+        terms: Terms,
+    ) -> Result<(), String> {
         let connect = move || {
             if !self.wait_for_outlets() {
                 return;
             }
-            if terms.forget && !self.forget(&inlets, terms) {
+            if terms.forget && !self.forget(&inlets, &terms) {
                 return;
             }
-            match self.open_inlets(inlets, &watch, terms) {
+            match self.open_inlets(inlets, &offsets, &watch, &terms) {
                 Ok(inlets) => {
                     // Before anything can be read, so that nothing is acknowledged to nobody.
                     self.progress.connect(intake::sources(&inlets));
@@ -169,7 +201,7 @@ impl LivePipeline {
     }
 
     /// Removes the sessions of the inlets; false if the run is stopped before, or it takes too long.
-    fn forget(&self, inlets: &[Inlet], terms: Terms) -> bool {
+    fn forget(&self, inlets: &[Inlet], terms: &Terms) -> bool {
         let mut left = terms.connect_timeout;
         inlets.iter().all(|inlet| {
             let Inlet::Mqtt { config, .. } = inlet else { return true };
@@ -186,13 +218,21 @@ impl LivePipeline {
         })
     }
 
-    fn open_inlets(&self, inlets: Vec<Inlet>, watch: &Watch, terms: Terms) -> Result<Vec<OpenInlet>, String> {
+    fn open_inlets(
+        &self,
+        inlets: Vec<Inlet>,
+        offsets: &[u64],
+        watch: &Watch,
+        terms: &Terms,
+    ) -> Result<Vec<OpenInlet>, String> {
         let open = |mut inlet: Inlet| {
+            let from = inlet.source().and_then(|source| offsets.get(source as usize)).copied().unwrap_or(0);
             let what = inlet.prepare(terms.connect_timeout);
             let wakers = self.trouble.wakers.clone();
             let trouble = self.trouble.clone();
             OpenInlet::open(
                 inlet,
+                from,
                 Arc::new(move || wakers.wake()),
                 watch.hook(format!("{what} (in)")),
                 Box::new(move |message| trouble.fail(exit::USAGE, message)),
@@ -232,6 +272,9 @@ impl LivePipeline {
         self.intake.stop();
         for outlet in &*self.outlets {
             while !self.trouble.has_given_up() && !outlet.has_ended() && !outlet.flush(LOOK) {}
+        }
+        if let Some(Err(message)) = self.checkpoints.as_ref().map(|checkpoints| checkpoints.finish()) {
+            self.trouble.fail(exit::FAILED, message);
         }
         let goodbye = if self.trouble.has_given_up() { Duration::ZERO } else { GOODBYE };
         self.outlets.iter().for_each(|outlet| outlet.close(goodbye));

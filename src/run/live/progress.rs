@@ -5,13 +5,14 @@
 //!   sinks ──confirmed───┘ └──acknowledge──> sources
 //! ```
 //! Invariant: a source hears of a message only when its chunk is through and all outputs that it caused are confirmed or
-//! written off as dead letters.
+//! written off as dead letters, and, in a run with checkpoints, when one that covers it is stored.
 
 use super::acks::{Acks, Tag};
 use super::messages::MessageSource;
+use crate::run::checkpoint::Seen;
 use rarog_connectors::mqtt::{Message, Receipt};
 use rarog_dataflow::rt::DeadRecord;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// What the records of a chunk came from.
@@ -28,9 +29,24 @@ pub enum Origin {
 /// Names a message towards its source: index of the inlet, receipt.
 type Named = (u32, Receipt);
 
+type Task = Box<dyn FnOnce() + Send>;
+
+/// What a run with checkpoints holds back.
+#[derive(Default)]
+struct Held {
+    /// Messages of chunks that no stored checkpoint covers, in order.
+    receipts: VecDeque<(u64, Vec<Named>)>,
+    /// What is to be done when the chunks up to one are done with.
+    tasks: VecDeque<(u64, Task)>,
+    /// By inlet, the last message up to a chunk with a barrier.
+    taken: BTreeMap<u64, Vec<Receipt>>,
+}
+
 #[derive(Default)]
 struct Inner {
     acks: Acks<Named>,
+    /// With checkpoints.
+    held: Option<Held>,
     /// Of the chunks that are not completed, in order: number, inlet, origin.
     origins: VecDeque<(u64, u32, Origin)>,
 }
@@ -43,7 +59,67 @@ pub struct Progress {
     sources: OnceLock<Vec<Option<MessageSource>>>,
 }
 
+impl Inner {
+    /// Tasks whose chunks are done with.
+    fn ready(&mut self) -> Vec<Task> {
+        let mut ready = Vec::new();
+        let Inner { acks, held: Some(held), .. } = self else { return ready };
+        while held.tasks.front().is_some_and(|(seq, _)| acks.is_done_up_to(*seq)) {
+            ready.extend(held.tasks.pop_front().map(|(_, task)| task));
+        }
+        ready
+    }
+}
+
 impl Progress {
+    /// Nothing is under way, and the first chunk will have this number. With checkpoints, acknowledgements wait for
+    /// [`Progress::stored`].
+    pub fn starting_at(chunk: u64, checkpoints: bool) -> Progress {
+        let held = checkpoints.then(Held::default);
+        let inner = Inner { acks: Acks::starting_at(chunk), held, origins: VecDeque::new() };
+        Progress { inner: Mutex::new(inner), sources: OnceLock::new() }
+    }
+
+    /// Does this when all chunks up to one are through and their outputs confirmed; with checkpoints.
+    pub fn when_done(&self, seq: u64, task: Task) {
+        let ready = {
+            let mut inner = self.lock();
+            inner.held.get_or_insert_default().tasks.push_back((seq, task));
+            inner.ready()
+        };
+        ready.into_iter().for_each(|task| task());
+    }
+
+    /// A checkpoint behind this chunk is stored: what it covers is acknowledged.
+    pub fn stored(&self, seq: u64) {
+        let mut covered: Vec<Named> = Vec::new();
+        if let Some(held) = &mut self.lock().held {
+            while held.receipts.front().is_some_and(|(chunk, _)| *chunk <= seq) {
+                covered.extend(held.receipts.pop_front().into_iter().flat_map(|(_, receipts)| receipts));
+            }
+        }
+        self.send(&covered);
+    }
+
+    /// By inlet, the last message up to a chunk with a barrier.
+    pub fn taken(&self, seq: u64, taken: Vec<Receipt>) {
+        if let Some(held) = &mut self.lock().held {
+            held.taken.insert(seq, taken);
+        }
+    }
+
+    /// By inlet, the messages up to a chunk with a barrier as a later process recognises them; once.
+    pub fn seen(&self, seq: u64) -> Vec<Seen> {
+        let until = self.lock().held.as_mut().and_then(|held| held.taken.remove(&seq)).unwrap_or_default();
+        let sources = self.sources.get().map_or(&[][..], Vec::as_slice);
+        let of = |(source, until): (&Option<MessageSource>, &Receipt)| match source {
+            Some(MessageSource::Mqtt(source)) => source.seen(*until),
+            // Whoever posts keeps what is not answered, and knows what was.
+            Some(MessageSource::Http(_)) | None => Vec::new(),
+        };
+        sources.iter().zip(&until).map(of).collect()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -56,11 +132,14 @@ impl Progress {
 
     /// A chunk is cut; chunks are cut in order.
     pub fn open(&self, seq: u64, inlet: u32, origin: Origin) {
-        let receipts = match &origin {
+        let receipts: Vec<Named> = match &origin {
             Origin::Messages(messages) => messages.iter().map(|message| (inlet, message.receipt)).collect(),
             Origin::Positions | Origin::Time => Vec::new(),
         };
         let mut inner = self.lock();
+        if let Some(held) = &mut inner.held {
+            held.receipts.push_back((seq, receipts.clone()));
+        }
         inner.acks.open(seq, receipts);
         inner.origins.push_back((seq, inlet, origin));
     }
@@ -107,23 +186,25 @@ impl Progress {
     /// The chunk is through and its outputs are counted.
     pub fn completed(&self, seq: u64) {
         let mut done = Vec::new();
-        {
+        let ready = {
             let mut inner = self.lock();
             inner.origins.pop_front();
             inner.acks.complete(seq, &mut done);
-        }
-        self.acknowledge(&done);
+            inner.ready()
+        };
+        self.acknowledge(&done, ready);
     }
 
     /// Outputs are confirmed, or written off.
     pub fn confirmed(&self, tags: impl Iterator<Item = Tag>) {
         // What is written off is written before the lock is taken.
         let tags: Vec<Tag> = tags.collect();
-        let done: Vec<Named> = {
+        let (done, ready) = {
             let mut inner = self.lock();
-            tags.into_iter().filter_map(|tag| inner.acks.confirm(tag)).collect()
+            let done: Vec<Named> = tags.into_iter().filter_map(|tag| inner.acks.confirm(tag)).collect();
+            (done, inner.ready())
         };
-        self.acknowledge(&done);
+        self.acknowledge(&done, ready);
     }
 
     /// Outputs that are not confirmed.
@@ -131,7 +212,15 @@ impl Progress {
         self.lock().acks.unconfirmed()
     }
 
-    fn acknowledge(&self, done: &[Named]) {
+    /// What is done is acknowledged, or held until a checkpoint covers it.
+    fn acknowledge(&self, done: &[Named], ready: Vec<Task>) {
+        if self.lock().held.is_none() {
+            self.send(done);
+        }
+        ready.into_iter().for_each(|task| task());
+    }
+
+    fn send(&self, done: &[Named]) {
         let sources = self.sources.get().map_or(&[][..], Vec::as_slice);
         for of_inlet in done.chunk_by(|a, b| a.0 == b.0) {
             if let Some(Some(source)) = sources.get(of_inlet[0].0 as usize) {

@@ -92,6 +92,14 @@ pub enum Outlet {
 }
 
 impl Inlet {
+    /// The source that it alone is, if it has a place that is read from.
+    pub fn source(&self) -> Option<u32> {
+        match self {
+            Inlet::Mqtt { .. } | Inlet::Http { .. } => None,
+            Inlet::File { source, .. } | Inlet::Generator { source, .. } => Some(*source),
+        }
+    }
+
     /// What it is, in words, after its first connection was given this time.
     pub fn prepare(&mut self, connect_timeout: Option<Duration>) -> String {
         match self {
@@ -104,6 +112,14 @@ impl Inlet {
 }
 
 impl Outlet {
+    /// The file that it appends to.
+    pub fn file(&self) -> Option<PathBuf> {
+        match self {
+            Outlet::File(path) => Some(path.clone()),
+            _ => None,
+        }
+    }
+
     /// What it is, in words, after its first connection was given this time.
     pub fn prepare(&mut self, connect_timeout: Option<Duration>) -> String {
         match self {
@@ -194,6 +210,37 @@ pub fn wire(name: &str, plan: &Plan) -> Result<Wiring, String> {
 }
 
 impl Wiring {
+    /// By source, what it reads: the names by which a later run finds its place again.
+    pub fn source_names(&self) -> Vec<String> {
+        let mut names = vec![String::new(); self.idle.len()];
+        for inlet in &self.inlets {
+            match inlet {
+                Inlet::Mqtt { config, routes } => {
+                    for route in routes {
+                        names[route.source as usize] = format!("{} {}", config.mqtt.client_id, route.filter);
+                    }
+                }
+                Inlet::Http { config, routes } => {
+                    for route in routes {
+                        names[route.source as usize] = format!("port {} {}", config.port, route.filter);
+                    }
+                }
+                Inlet::File { path, source, .. } => names[*source as usize] = path.display().to_string(),
+                Inlet::Generator { source, .. } => names[*source as usize] = format!("generator {source}"),
+            }
+        }
+        names
+    }
+
+    /// By inlet, its client id; empty: it is none of a broker.
+    pub fn clients(&self) -> Vec<String> {
+        let client = |inlet: &Inlet| match inlet {
+            Inlet::Mqtt { config, .. } => config.mqtt.client_id.clone(),
+            Inlet::Http { .. } | Inlet::File { .. } | Inlet::Generator { .. } => String::new(),
+        };
+        self.inlets.iter().map(client).collect()
+    }
+
     /// Adds a subscription; the source that its records belong to.
     fn subscribe(&mut self, name: &str, plan: &Plan, of: &Subscription) -> Result<u32, String> {
         let next = self.idle.len() as u32;

@@ -222,15 +222,17 @@ impl Inner {
         let behind = checkpoints.map(|checkpoints| {
             checkpoints.begin();
             let (path, offset) = (self.name.clone(), state.blocks.position());
-            (checkpoints, FilePosition { path, offset, batch: state.batch, ended: end, ..FilePosition::default() })
+            let at = FilePosition { path, offset, batch: state.batch, ended: end, ..FilePosition::default() };
+            (checkpoints, at, state.relay.behind())
         });
         let inner = self.clone();
         Pulled::Chunk(Box::new(move || {
             let mut decoded = inner.decode(chunk, lines, &baton, batch);
             decoded.dead.iter_mut().flat_map(|dead| &mut dead.position).for_each(|at| *at += position);
-            if let Some((checkpoints, at)) = behind {
-                let time = if inner.format == InputFormat::Jsonl { baton.time_behind() } else { 0 };
-                checkpoints.stand(decoded.chunk.seq, Input::File(FilePosition { time, ..at }));
+            drop(baton);
+            if let Some((checkpoints, at, behind)) = behind {
+                let at = FilePosition { time: behind.time(), ..at };
+                checkpoints.stand(decoded.chunk.seq, Input::File(at));
             }
             decoded
         }))

@@ -1,0 +1,84 @@
+//! What a live pipeline takes over from a checkpoint: the places of its sources, by their names, and what its connections
+//! had taken in.
+
+use super::wiring::{Inlet, Outlet, Wiring};
+use crate::run::checkpoint::{
+    Checkpoints, Input, LivePosition, Resumed, Settings, SourcePosition, StandardOutput, cut_back,
+};
+use crate::run::talk::Talk;
+use rarog_dataflow::rt::Start;
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Where a live pipeline begins.
+#[derive(Default)]
+pub struct Beginning {
+    /// Its checkpoints, if it has some.
+    pub checkpoints: Option<Arc<Checkpoints>>,
+    /// For the engine.
+    pub start: Start,
+    /// Where the sources of the plan stand, in order.
+    pub position: LivePosition,
+}
+
+/// Opens the checkpoints of a pipeline and goes back to the last one.
+pub fn begin(
+    settings: Option<&Settings>,
+    name: &str,
+    wiring: &mut Wiring,
+    standard: &Arc<StandardOutput>,
+    talk: &Talk,
+) -> Result<Beginning, String> {
+    let names = wiring.source_names();
+    let fresh = |name: &String| SourcePosition { name: name.clone(), ..SourcePosition::default() };
+    let position = LivePosition { sources: names.iter().map(fresh).collect(), ..LivePosition::default() };
+    let Some(settings) = settings else { return Ok(Beginning { position, ..Beginning::default() }) };
+    let is_stdin = |inlet: &Inlet| matches!(inlet, Inlet::File { path, .. } if path.as_os_str() == "-");
+    if wiring.inlets.iter().any(is_stdin) {
+        return Err(
+            "standard input cannot be read again, so there is nothing to go on from; leave out --checkpoint-dir".into(),
+        );
+    }
+    let (checkpoints, resumed) = Checkpoints::open(settings, name, &wiring.plan, standard.clone(), talk)?;
+    let checkpoints = Some(checkpoints);
+    let Some(Resumed { mut start, input, outputs, seen, .. }) = resumed else {
+        return Ok(Beginning { checkpoints, position, start: Start::default() });
+    };
+    let Input::Live(saved) = input else {
+        return Err(format!(
+            "the checkpoints of {name} are those of a run with --input; give another --name or --checkpoint-dir"
+        ));
+    };
+    if saved.ended {
+        return Err("all inputs were read to their ends before; --forget begins anew".into());
+    }
+    let places: Vec<Option<usize>> =
+        names.iter().map(|name| saved.sources.iter().position(|source| source.name == *name)).collect();
+    for (name, place) in names.iter().zip(&places) {
+        if place.is_none() {
+            talk.say(&format!("  new source, read from where it stands: {name}"));
+        }
+    }
+    for source in saved.sources.iter().filter(|source| !names.contains(&source.name)) {
+        talk.say(&format!("  a source that is not read any more: {}", source.name));
+    }
+    start.sources = Some(Arc::new(places.iter().map(|place| place.map(|place| place as u32)).collect()));
+    let sources = places.iter().zip(position.sources);
+    let sources = sources.map(|(place, fresh)| place.map_or(fresh, |place| saved.sources[place].clone())).collect();
+    for inlet in &mut wiring.inlets {
+        let Inlet::Mqtt { config, .. } = inlet else { continue };
+        if let Some(index) = saved.clients.iter().position(|client| *client == config.mqtt.client_id) {
+            config.seen = seen.get(index).cloned().unwrap_or_default();
+        }
+    }
+    for outlet in &wiring.outlets {
+        let Outlet::File(path) = outlet else { continue };
+        let to = outputs.iter().find(|output| Path::new(&output.path) == path);
+        let Some(Ok(file)) = to.map(|_| File::options().write(true).open(path)) else { continue };
+        if let Some(Err(note)) = to.map(|to| cut_back(&file, &path.display().to_string(), to)) {
+            talk.say(&note);
+        }
+    }
+    Ok(Beginning { checkpoints, start, position: LivePosition { sources, ..saved } })
+}
