@@ -1,4 +1,4 @@
-//! The syntax tree that the parser makes and the checker reads. One type per rule of the grammar (vpl.md section 2).
+//! The syntax tree that the parser makes and the checker reads. One type per rule of the grammar (docs/language.md, "Grammar").
 //!
 //! Every node that a diagnostic can point at carries a [`Span`]. `for` templates are expanded before this tree exists.
 

@@ -1,4 +1,4 @@
-//! What the front end has to say about a program: one value per problem, in the form of vpl.md section 14.
+//! What the front end has to say about a program: one value per problem, in the form of docs/language.md.
 
 use crate::span::Span;
 

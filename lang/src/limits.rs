@@ -1,4 +1,4 @@
-//! The limits of the front end, each with its unit in its name (vpl.md section 15, "Named limits").
+//! The limits of the front end, each with its unit in its name (docs/language.md, "Limits").
 
 /// Longest program text in bytes (E0109).
 pub const PROGRAM_BYTES: usize = 1 << 20;

@@ -676,7 +676,7 @@ pub enum Body {
     Block(Vec<Stmt>),
 }
 
-/// Built-in functions (vpl.md section 12), one variant per name that has a meaning of its own.
+/// Built-in functions (docs/language.md), one variant per name that has a meaning of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub enum Builtin {

@@ -1,4 +1,4 @@
-//! Diagnostics as text for people and as JSON for tools (vpl.md section 14).
+//! Diagnostics as text for people and as JSON for tools (docs/language.md).
 //!
 //! ```text
 //! error[E0206]: unknown field valeu

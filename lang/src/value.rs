@@ -1,4 +1,4 @@
-//! Values of the language and their static types (vpl.md section 3).
+//! Values of the language and their static types (docs/language.md).
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};

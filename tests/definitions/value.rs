@@ -1,4 +1,4 @@
-//! Values of the definitions: a few kinds, compared, ordered and written as vpl.md section 3 says, without the engine's code.
+//! Values of the definitions: a few kinds, compared, ordered and written as docs/language.md says, without the engine's code.
 
 use std::cmp::Ordering;
 

@@ -1,4 +1,4 @@
-//! What could not be used, and why (vpl.md section 7).
+//! What could not be used, and why (docs/language.md).
 
 /// Why a line or message is no record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

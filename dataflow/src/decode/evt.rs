@@ -1,4 +1,4 @@
-//! The `.evt` format (vpl.md section 13): one event per line, written for people.
+//! The `.evt` format (docs/language.md): one event per line, written for people.
 //!
 //! ```text
 //! # comment

@@ -1,4 +1,4 @@
-//! Bytes to columnar rows: JSON lines, JSON messages and `.evt` (vpl.md sections 5, 7 and 13).
+//! Bytes to columnar rows: JSON lines, JSON messages and `.evt` (docs/language.md).
 //!
 //! ```text
 //! bytes ─► scanner ─► tokens ─► recipe ─► columns of the input

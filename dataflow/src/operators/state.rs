@@ -1,4 +1,4 @@
-//! Partial states of aggregate functions (vpl.md section 9). States of the same call merge, whatever part of the content
+//! Partial states of aggregate functions (docs/language.md). States of the same call merge, whatever part of the content
 //! each has seen; what depends on order keeps (event time, arrival) with its values.
 
 use super::key::{KeyColumns, KeyTable, SavedKey};

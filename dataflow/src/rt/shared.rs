@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// A record that could not be used, as an operator met it.
 #[derive(Clone, Debug)]
 pub struct DeadRecord {
-    /// `late`, `bad_json`, … (vpl.md section 7).
+    /// `late`, `bad_json`, … (docs/language.md).
     pub reason: &'static str,
     /// The chunk it came in.
     pub chunk: u64,

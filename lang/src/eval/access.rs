@@ -1,4 +1,4 @@
-//! Elements, slices, members and ranges (vpl.md section 3).
+//! Elements, slices, members and ranges (docs/language.md).
 
 use super::nesting::may_hold;
 use super::order::{compare, compare_int_float};

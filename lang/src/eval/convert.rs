@@ -1,4 +1,4 @@
-//! Conversion of a value to a declared type (vpl.md section 4): incoming fields, annotated variables, parameters, results.
+//! Conversion of a value to a declared type (docs/language.md): incoming fields, annotated variables, parameters, results.
 
 use super::ops::truncated;
 use super::time::{parse_duration, readable_time};

@@ -1,4 +1,4 @@
-//! Values as compact JSON (vpl.md section 3): what encoders write and what arrays and maps show as text. Timestamps and
+//! Values as compact JSON (docs/language.md): what encoders write and what arrays and maps show as text. Timestamps and
 //! durations are strings with their text forms. Nothing is allocated but the output.
 
 use super::text::{TextSink, write_duration, write_float, write_int, write_time};

@@ -1,4 +1,4 @@
-//! Operators on values (vpl.md section 3): three-valued logic, exact comparison, arithmetic that gives null instead of a
+//! Operators on values (docs/language.md): three-valued logic, exact comparison, arithmetic that gives null instead of a
 //! wrapped, infinite or impossible result.
 
 use super::nesting::TEXT_BYTES;

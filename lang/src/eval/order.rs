@@ -1,4 +1,4 @@
-//! Equality, order and keys of values (vpl.md section 3).
+//! Equality, order and keys of values (docs/language.md).
 //!
 //! Total order: null < bool < number < str < timestamp < duration < array < map. Numbers compare by exact value, so that
 //! 1 and 1.0 are one key and `i64::MAX` is not the float beside it.

@@ -1,4 +1,4 @@
-//! Sums of numbers as aggregates and the functions `sum` and `avg` define them (vpl.md section 9): ints exactly in 128
+//! Sums of numbers as aggregates and the functions `sum` and `avg` define them (docs/language.md): ints exactly in 128
 //! bits, floats with compensation. Partial sums merge.
 
 use super::ops::finite;

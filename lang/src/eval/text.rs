@@ -1,4 +1,4 @@
-//! The text form of values (vpl.md section 3): what `to_string`, outputs and JSON show.
+//! The text form of values (docs/language.md): what `to_string`, outputs and JSON show.
 
 pub use super::json::{write_json, write_json_string};
 use crate::value::Value;

@@ -1,4 +1,4 @@
-//! Reading timestamps and durations from text (vpl.md sections 2, 4 and 7). Their text forms are in [`super::text`].
+//! Reading timestamps and durations from text (docs/language.md). Their text forms are in [`super::text`].
 //!
 //! Everything is strict: a text is read as a whole or not at all, and what i64 nanoseconds do not hold is not read.
 

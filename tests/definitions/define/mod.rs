@@ -1,4 +1,4 @@
-//! The definition: what a program puts out for an input, as vpl.md says it, record by record and with everything kept.
+//! The definition: what a program puts out for an input, as docs/language.md says it, record by record and with everything kept.
 //!
 //! ```text
 //! record ─► its direct results, breadth first, streams in the order of the text

@@ -1,4 +1,4 @@
-//! Types, fields and times of the forms of events (vpl.md sections 7 and 13).
+//! Types, fields and times of the forms of events (docs/language.md).
 
 use super::plans::{Of, lines, plan, reasons, rows};
 use crate::batch::Chunk;

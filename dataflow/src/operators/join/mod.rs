@@ -1,4 +1,4 @@
-//! Joins (vpl.md section 11): every combination of records, one of each input, that lie within a window of event time and
+//! Joins (docs/language.md): every combination of records, one of each input, that lie within a window of event time and
 //! fulfil a condition.
 //!
 //! ```text

@@ -1,4 +1,4 @@
-//! Sequences and patterns (vpl.md section 10).
+//! Sequences and patterns (docs/language.md).
 //!
 //! ```text
 //! ports ──► Intake ──(one record after the other, by time)──► Engine ──► Items ──► rows

@@ -1,4 +1,4 @@
-//! The built-in functions: names, parameters, result types (vpl.md section 12). What they compute is the evaluator's.
+//! The built-in functions: names, parameters, result types (docs/language.md). What they compute is the evaluator's.
 
 use super::operator::may_contain;
 use crate::check::types;

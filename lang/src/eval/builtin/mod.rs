@@ -1,4 +1,4 @@
-//! The built-in functions (vpl.md section 12). Those that take a lambda are the interpreter's.
+//! The built-in functions (docs/language.md). Those that take a lambda are the interpreter's.
 //!
 //! A null argument gives null, except where the function says what null does. An argument of a wrong kind gives null.
 

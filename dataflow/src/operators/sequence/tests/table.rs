@@ -1,4 +1,4 @@
-//! The table of vpl.md section 10, and what its text says beside it.
+//! The table of sequences in docs/language.md, and what its text says beside it.
 
 use super::patterns::*;
 use rarog_lang::plan::{BinOp, Expr, Mode, Sequence};
