@@ -312,12 +312,13 @@ fn losses(plan: &Plan) -> Vec<String> {
     ];
     if !names.is_empty() {
         lines.push(format!(
-            "the state of {}: without checkpoints what was open (windows, counters, seen values) starts empty again",
+            "the state of {}: without --checkpoint-dir what was open (windows, counters, seen values) starts empty again; with it \
+             nothing is lost",
             names.join(", ")
         ));
     }
     if plan.nodes.iter().any(|node| matches!(node.op, Op::Timer { .. })) {
-        lines.push("a timer starts again from its initial delay".into());
+        lines.push("a timer starts again from its initial delay, unless --checkpoint-dir keeps its place".into());
     }
     lines
 }

@@ -41,6 +41,7 @@ use ends::LiveEnds;
 pub use ends::Terms;
 use pipeline::LivePipeline;
 use rarog_control::engine::{Engine, Epoch, PipelineId, Placement};
+use rarog_dataflow::snapshot::keeps_state;
 use rarog_lang::plan::Op;
 use std::sync::Arc;
 use std::thread;
@@ -62,6 +63,15 @@ pub fn run(args: &RunArgs, pipelines: Vec<Pipeline>) -> Result<(), Failure> {
         talk: Talk::default(),
         stop: Arc::default(),
     };
+    if args.checkpoint_dir.is_none() {
+        let keeps_state = |pipeline: &&Pipeline| pipeline.plan.nodes.iter().any(|node| keeps_state(&node.op));
+        for pipeline in pipelines.iter().filter(keeps_state) {
+            around.talk.say(&format!(
+                "{}: a kill loses what its windows and other operators hold; --checkpoint-dir keeps it",
+                pipeline.name
+            ));
+        }
+    }
     let signals = around.stop.by_signals(&around.talk);
     signals.map_err(|error| Failure::failed(format!("cannot listen to signals: {error}")))?;
     let terms = Terms {
