@@ -283,7 +283,10 @@ impl Automaton {
                 let mut state = scan(elements, takers, first, position, captured);
                 state.alternative = index;
                 state.guards.splice(0..0, nots.iter().copied());
-                self.finish(&mut state);
+                // No run stays before its first capture: nothing has to find it there.
+                if position > 0 || captured {
+                    self.finish(&mut state);
+                }
                 self.states.push(state);
             }
         }
