@@ -85,7 +85,7 @@ impl<'p> Chain<'p> {
                 };
                 inputs.iter().any(|input| enters(&input)).then_some(record)
             }
-            Front::Join(join) if !join.reads(from, &record) => None,
+            // Late for the join, whatever an input's own condition says.
             Front::Join(_) | Front::Sequence(_) if i128::from(record.time) < w => {
                 self.late.push(record);
                 None

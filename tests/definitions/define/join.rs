@@ -27,11 +27,6 @@ impl<'p> Joined<'p> {
         Joined { join, sides: Vec::new() }
     }
 
-    /// Is the record one of an input? One that its condition refuses never gets here.
-    pub fn reads(&self, from: &str, record: &Rec) -> bool {
-        self.join.inputs.iter().any(|input| is_of(input, from, record))
-    }
-
     /// Takes a record: for every input that it is one of.
     pub fn take(&mut self, from: &str, record: Rec) {
         for (input, of) in self.join.inputs.iter().enumerate() {
