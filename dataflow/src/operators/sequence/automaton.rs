@@ -283,8 +283,9 @@ impl Automaton {
                 let mut state = scan(elements, takers, first, position, captured);
                 state.alternative = index;
                 state.guards.splice(0..0, nots.iter().copied());
-                // No run stays before its first capture: nothing has to find it there.
-                if position > 0 || captured {
+                // Nothing has to find runs where none can be: before the first capture, or in an element that takes one.
+                let occupied = if captured { stays(&elements[position]) } else { position > 0 };
+                if occupied {
                     self.finish(&mut state);
                 }
                 self.states.push(state);
@@ -372,6 +373,11 @@ fn scan(elements: &[Element], takers: &[Vec<usize>], first: usize, position: usi
     }
     state.candidates = tried.into_iter().rev().flatten().collect();
     state
+}
+
+/// Does a run stay at an element that has captured a record?
+fn stays(element: &Element) -> bool {
+    matches!(element, Element::Event(Event { many: true, .. }) | Element::And(_))
 }
 
 /// The key that is a column of an input.

@@ -140,3 +140,16 @@ fn conditions_see_what_was_captured_before() {
     event_mut(&mut limited, 1).within = Some(2 * SECOND);
     gives(&limited, "A1 B4 A5 B7", &["(5,7)@7"]);
 }
+
+/// Without a partition, what opens runs or is compared for equality must not look at all of them.
+#[test]
+fn equalities_leave_other_runs_alone() {
+    let mut pattern = sequence("A B C");
+    let equal = || vec![(column(1), Expr::Of(0, 1))];
+    event_mut(&mut pattern, 1).equalities = equal();
+    event_mut(&mut pattern, 2).equalities = equal();
+    pattern.nots = vec![rarog_lang::plan::Event { equalities: equal(), ..event('N', 0) }];
+    let same: Vec<usize> = (0..TYPES.len()).collect();
+    let automaton = super::super::automaton::Automaton::new(&pattern, &same).unwrap();
+    assert_eq!(automaton.by_partition, [0; TYPES.len()]);
+}
