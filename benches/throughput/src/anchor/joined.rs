@@ -11,21 +11,22 @@ use std::collections::VecDeque;
 const APART_MS: i64 = 10_000;
 
 /// What came in the last ten seconds, in the order of arrival; each knows the one of the same id before it, and a map knows
-/// the last one of each id. Records are numbered from the beginning of the input.
+/// the last one of each id. Records are numbered from 1 on.
 #[derive(Default)]
 pub struct Joined {
     recent: VecDeque<Side>,
-    /// Number of the first of them.
-    first: u64,
-    last: HashMap<u128, u64, foldhash::fast::RandomState>,
+    /// Numbers that are forgotten.
+    forgotten: u32,
+    last: HashMap<u64, u32, foldhash::fast::RandomState>,
 }
 
 #[derive(Clone, Copy)]
 struct Side {
     at: i64,
-    id: u128,
+    id: u64,
     paid: bool,
-    before: Option<u64>,
+    /// Number of the one of the same id before it; 0: there is none.
+    before: u32,
 }
 
 impl Joined {
@@ -33,17 +34,17 @@ impl Joined {
     fn forget(&mut self, now: i64) {
         while let Some(side) = self.recent.front().copied().filter(|side| side.at + APART_MS < now) {
             self.recent.pop_front();
+            self.forgotten += 1;
             if let Entry::Occupied(last) = self.last.entry(side.id)
-                && *last.get() == self.first
+                && *last.get() == self.forgotten
             {
                 last.remove();
             }
-            self.first += 1;
         }
     }
 
-    fn get(&self, number: u64) -> Option<&Side> {
-        number.checked_sub(self.first).and_then(|index| self.recent.get(index as usize))
+    fn get(&self, number: u32) -> Option<&Side> {
+        number.checked_sub(self.forgotten + 1).and_then(|index| self.recent.get(index as usize))
     }
 }
 
@@ -58,9 +59,10 @@ impl Anchor for Joined {
         };
         self.forget(event.ts);
         let id = pack(event.order_id)?;
-        let before = self.last.insert(id, self.first + self.recent.len() as u64);
+        let number = self.forgotten + self.recent.len() as u32 + 1;
+        let before = self.last.insert(id, number).unwrap_or(0);
         let mut next = before;
-        while let Some(other) = next.and_then(|number| self.get(number)) {
+        while let Some(other) = self.get(next) {
             if other.paid != paid {
                 let (order, payment) = if paid { (other.at, event.ts) } else { (event.ts, other.at) };
                 out.row(format_args!("{},{order},{payment}", event.order_id));

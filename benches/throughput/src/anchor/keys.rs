@@ -2,23 +2,22 @@
 
 use hashbrown::HashMap;
 
-/// Texts of up to 15 bytes are compared and hashed as one number.
-const SHORT_BYTES: usize = 15;
+/// Texts of up to so many bytes are compared and hashed as one number.
+const SHORT_BYTES: usize = 8;
 
-/// A short text and its length in one number.
-pub fn pack(text: &str) -> Result<u128, String> {
+/// A short text as a number. Those of the sets have no zero byte, so that none is another one with zeros behind it.
+pub fn pack(text: &str) -> Result<u64, String> {
     if text.len() > SHORT_BYTES {
         return Err(format!("the key {text} is longer than {SHORT_BYTES} bytes, which the sets do not have"));
     }
-    let mut bytes = [0; SHORT_BYTES + 1];
+    let mut bytes = [0; SHORT_BYTES];
     bytes[..text.len()].copy_from_slice(text.as_bytes());
-    bytes[SHORT_BYTES] = text.len() as u8;
-    Ok(u128::from_le_bytes(bytes))
+    Ok(u64::from_le_bytes(bytes))
 }
 
 /// Numbers for keys in the order in which they come, and a state for each.
 pub struct Keyed<S> {
-    numbers: HashMap<u128, u32, foldhash::fast::RandomState>,
+    numbers: HashMap<u64, u32, foldhash::fast::RandomState>,
     /// By number: the key and its state.
     pub all: Vec<(Box<str>, S)>,
 }
