@@ -3,7 +3,7 @@
 use rarog_mqtt_tests::{Broker, Observer, Process, Publisher, Seen, Settings, program};
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Nothing takes so long, except on a machine that is busy with other things.
 const PATIENCE: Duration = Duration::from_secs(240);
@@ -39,9 +39,12 @@ fn reading(seq: u64) -> Vec<u8> {
     format!(r#"{{"event_type":"Reading","k":"k{}","v":{seq},"ts":{ms}}}"#, seq % KEYS).into_bytes()
 }
 
+/// Number and sum, by window and key.
+type Windows = BTreeMap<(u64, String), (u64, u64)>;
+
 /// What the windows of readings `0..count` give: by end and key, number and sum.
-fn expected(count: u64) -> BTreeMap<(u64, String), (u64, u64)> {
-    let mut windows: BTreeMap<(u64, String), (u64, u64)> = BTreeMap::new();
+fn expected(count: u64) -> Windows {
+    let mut windows = Windows::new();
     for seq in 0..count {
         let window = windows.entry((seq / PER_WINDOW, format!("k{}", seq % KEYS))).or_default();
         *window = (window.0 + 1, window.1 + seq);
@@ -59,8 +62,20 @@ fn start(broker: &Broker, name: &str, path: &Path) -> Process {
     process
 }
 
+/// Waits until something is stored: a slow machine may be killed before that.
+fn wait_for_a_checkpoint(broker: &Broker) {
+    let folder = broker.directory().join("state").join("sums");
+    let is_one = |path: &Path| path.extension().is_some_and(|extension| extension == "checkpoint");
+    let stored = || std::fs::read_dir(&folder).is_ok_and(|files| files.flatten().any(|file| is_one(&file.path())));
+    let began = Instant::now();
+    while !stored() {
+        assert!(began.elapsed() < PATIENCE, "no checkpoint in {}", folder.display());
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
 /// The windows that an observer has seen; a repeat has the content and the id of the first.
-fn windows(seen: &[Seen]) -> (BTreeMap<(u64, String), (u64, u64)>, usize) {
+fn windows(seen: &[Seen]) -> (Windows, usize) {
     let (mut windows, mut ids, mut repeats) = (BTreeMap::new(), BTreeMap::new(), 0);
     for seen in seen {
         let json = seen.json();
@@ -101,6 +116,7 @@ fn windows_are_right_whenever_the_run_is_killed() {
     });
     for (kill, pause) in (1..).zip([700, 1900, 1300]) {
         std::thread::sleep(Duration::from_millis(pause));
+        wait_for_a_checkpoint(&broker);
         process.kill();
         process = start(&broker, &format!("run-{kill}"), &path);
         assert!(process.stderr().contains("goes on from checkpoint"), "{}", process.stderr());
