@@ -189,7 +189,9 @@ fn a_server_that_dies_is_waited_for_and_holds_the_pipeline_back() {
     assert!(!sink.has_room());
     assert!(said.recv_timeout(PATIENCE).expect("it is said").contains("refused"));
     // More attempts than an answer of 5xx would get, and nothing is given up.
+    let deadline = Instant::now() + PATIENCE;
     while sink.counters().repeated < 100 {
+        assert!(Instant::now() < deadline, "the requests are not repeated");
         thread::sleep(Duration::from_millis(10));
     }
     let listener = TcpListener::bind(("127.0.0.1", port)).expect("the port is still free");

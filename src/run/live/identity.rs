@@ -6,6 +6,7 @@
 //! Pure. Invariant: an id depends on nothing but these, in particular not on where chunks were cut, on the number of
 //! workers or on the process.
 
+use rarog_lang::hash::hash128;
 use rarog_lang::plan::NodeId;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::OnceLock;
@@ -63,7 +64,7 @@ pub enum Cause<'m> {
 impl Identity {
     /// The identity of a run.
     pub fn new(name: &str, incarnation: u64) -> Identity {
-        let pipeline = hash(name.as_bytes(), 0);
+        let pipeline = hash(name.as_bytes());
         Identity(mix(&[pipeline.0, pipeline.1, incarnation]))
     }
 
@@ -72,7 +73,7 @@ impl Identity {
         let own = |kind: u64, a: u64, b: u64| mix(&[self.0.0, self.0.1, kind, a, b]);
         match cause {
             Cause::Message { topic, packet_id, payload } => {
-                let (topic, payload) = (hash(topic.as_bytes(), 0), hash(payload, 0));
+                let (topic, payload) = (hash(topic.as_bytes()), hash(payload));
                 mix(&[self.0.0, self.0.1, 1, u64::from(packet_id), topic.0, topic.1, payload.0, payload.1])
             }
             Cause::Position { source, position } => own(2, u64::from(source), position),
@@ -86,7 +87,7 @@ impl Identity {
 
     /// The identity of what is known by its time and content alone.
     pub fn content(self, time: i64, content: &[u8]) -> Id {
-        let content = hash(content, 0);
+        let content = hash(content);
         mix(&[self.0.0, self.0.1, 5, time.cast_unsigned(), content.0, content.1])
     }
 }
@@ -108,70 +109,18 @@ fn mix(numbers: &[u64]) -> Id {
     for (chunk, number) in bytes.chunks_exact_mut(8).zip(numbers) {
         chunk.copy_from_slice(&number.to_le_bytes());
     }
-    hash(&bytes[..numbers.len() * 8], 0)
+    hash(&bytes[..numbers.len() * 8])
 }
 
-const C1: u64 = 0x87c3_7b91_1142_53d5;
-const C2: u64 = 0x4cf5_ad43_2745_937f;
-
-/// MurmurHash3, x64, 128 bits: stable over versions and machines, which the hashers of Rust's maps are not.
-fn hash(bytes: &[u8], seed: u64) -> Id {
-    let (mut h1, mut h2) = (seed, seed);
-    let mut blocks = bytes.chunks_exact(16);
-    for block in &mut blocks {
-        h1 ^= first(word(&block[..8]));
-        h1 = h1.rotate_left(27).wrapping_add(h2).wrapping_mul(5).wrapping_add(0x52dc_e729);
-        h2 ^= second(word(&block[8..]));
-        h2 = h2.rotate_left(31).wrapping_add(h1).wrapping_mul(5).wrapping_add(0x3849_5ab5);
-    }
-    let tail = blocks.remainder();
-    h2 ^= second(word(tail.get(8..).unwrap_or_default()));
-    h1 ^= first(word(&tail[..tail.len().min(8)]));
-    let length = bytes.len() as u64;
-    (h1, h2) = (h1 ^ length, h2 ^ length);
-    h1 = h1.wrapping_add(h2);
-    h2 = h2.wrapping_add(h1);
-    (h1, h2) = (finish(h1), finish(h2));
-    h1 = h1.wrapping_add(h2);
-    Id(h1, h2.wrapping_add(h1))
-}
-
-fn first(word: u64) -> u64 {
-    word.wrapping_mul(C1).rotate_left(31).wrapping_mul(C2)
-}
-
-fn second(word: u64) -> u64 {
-    word.wrapping_mul(C2).rotate_left(33).wrapping_mul(C1)
-}
-
-fn finish(mut h: u64) -> u64 {
-    for factor in [0xff51_afd7_ed55_8ccd, 0xc4ce_b9fe_1a85_ec53] {
-        h = (h ^ (h >> 33)).wrapping_mul(factor);
-    }
-    h ^ (h >> 33)
-}
-
-/// Up to eight bytes, little-endian.
-fn word(bytes: &[u8]) -> u64 {
-    let mut word = [0; 8];
-    word[..bytes.len()].copy_from_slice(bytes);
-    u64::from_le_bytes(word)
+/// Stable over versions and machines, which the hashers of Rust's maps are not.
+fn hash(bytes: &[u8]) -> Id {
+    let (high, low) = hash128(bytes);
+    Id(high, low)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_hash_is_murmur3() {
-        // From the reference implementation (MurmurHash3_x64_128, seed 0).
-        assert_eq!(hash(b"", 0), Id(0, 0));
-        assert_eq!(hash(b"hello", 0), Id(0xcbd8_a7b3_41bd_9b02, 0x5b1e_906a_48ae_1d19));
-        assert_eq!(
-            hash(b"The quick brown fox jumps over the lazy dog", 0),
-            Id(0xe34b_bc7b_bc07_1b6c, 0x7a43_3ca9_c49a_9347)
-        );
-    }
 
     #[test]
     fn everything_that_an_id_is_made_of_counts() {
