@@ -1,11 +1,17 @@
 //! rarog-control: what decides where pipelines run and keeps them running.
 //!
 //! ```text
-//! rarog run ──► Engine ◄── (agent of a cluster)
-//!                 │
-//!      the binary implements it with dataflow and connectors
+//!   REST, CLI ──> coordinator ──> raft ──> model (State, apply, reconcile)
+//!                     │ wire                    ^ the only mutation
+//!                   agent ──> Engine ◄── rarog run
+//!                               │
+//!                    the binary implements it with dataflow and connectors
 //! ```
-//! So far it holds the seam alone: [`engine::Engine`], through which plans are installed, watched and dropped. The crate knows
-//! plans and nothing of timely or of brokers, so whatever decides can be tested with an engine that only keeps books.
+//! The crate knows plans and nothing of timely or of brokers, so whatever decides can be tested with an engine that only keeps
+//! books, and in a simulation: sockets, disks, clocks and randomness are behind [`seams`].
 
+pub mod agent;
 pub mod engine;
+pub mod model;
+pub mod seams;
+pub mod wire;
