@@ -4,12 +4,14 @@
 
 use bytes::Bytes;
 use rarog_connectors::mqtt::{
-    Address, Evidence, LinkState, Message, MqttConfig, MqttError, MqttSink, MqttSource, Outcome, Output, Qos,
-    SinkConfig, SourceConfig,
+    Address, Asked, Evidence, LinkState, Message, MqttConfig, MqttError, MqttSink, MqttSource, Outcome, Output,
+    Permission, Permit, Qos, SinkConfig, SourceConfig, WAITING_FOR_OWNER,
 };
+use std::collections::VecDeque;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -376,4 +378,141 @@ fn messages_of_qos_0_that_find_no_room_are_counted_and_said() {
     }
     let counters = source.counters();
     assert!((1..u64::from(COUNT) / 2).contains(&counters.lost) && counters.passed_over == 0, "{counters:?}");
+}
+
+/// A permit that gives these answers, one for each question, and then the last one for ever; it tells of every question.
+struct Scripted {
+    answers: Mutex<VecDeque<Permission>>,
+    asked: Mutex<Sender<()>>,
+}
+
+impl Permit for Scripted {
+    fn ask(&self) -> Asked {
+        let mut answers = self.answers.lock().expect("no test panics within");
+        let answer = match answers.len() {
+            1 => answers[0],
+            _ => answers.pop_front().expect("a script has an answer"),
+        };
+        _ = self.asked.lock().expect("no test panics within").send(());
+        Box::pin(async move { answer })
+    }
+}
+
+fn permitted(config: MqttConfig, answers: &[Permission]) -> (MqttConfig, Receiver<()>) {
+    let (sender, asked) = channel();
+    let answers = Mutex::new(answers.iter().copied().collect());
+    let permit = Scripted { answers, asked: Mutex::new(sender) };
+    (MqttConfig { permit: Some(Arc::new(permit)), ..config }, asked)
+}
+
+fn wait_for(what: &str, done: impl Fn() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !done() {
+        assert!(Instant::now() < deadline, "{what}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+fn superseded() -> LinkState {
+    LinkState::Failed(MqttError::Superseded { client_id: "client".into() })
+}
+
+/// Accepts a connection and CONNECT; the socket is the caller's.
+fn accept_only(listener: &TcpListener) -> Wire {
+    let (stream, _) = listener.accept().expect("somebody connects");
+    let mut wire = Wire(stream);
+    assert_eq!(wire.read().kind, CONNECT);
+    wire
+}
+
+/// The other side has gone without a packet.
+fn assert_closed(wire: &mut Wire) {
+    wire.0.set_read_timeout(Some(PATIENCE)).expect("the time is not zero");
+    let read = wire.0.read(&mut [0]);
+    assert!(matches!(&read, Ok(0)) || read.is_err_and(|e| e.kind() == ErrorKind::ConnectionReset));
+}
+
+#[test]
+fn nobody_connects_before_the_permit_is_granted_and_a_denied_one_ends_it() {
+    use Permission::{Denied, Unknown};
+    let (listener, config) = listen();
+    listener.set_nonblocking(true).expect("it is a socket");
+    let (config, asked) = permitted(config, &[Unknown, Unknown, Denied]);
+    let (sink, _outcomes) = sink(config);
+    asked.recv_timeout(PATIENCE).expect("it is asked");
+    let waiting = LinkState::Disconnected { reason: WAITING_FOR_OWNER.into() };
+    wait_for("it says that it waits", || sink.state() == waiting || sink.state().is_final());
+    wait_for("it ends", || sink.state().is_final());
+    assert_eq!(sink.state(), superseded());
+    assert_eq!(asked.try_iter().count(), 2, "three questions, three answers");
+    assert_eq!(listener.accept().expect_err("nobody has connected").kind(), ErrorKind::WouldBlock);
+}
+
+#[test]
+fn after_connack_nothing_is_sent_before_the_permit_is_granted_again() {
+    use Permission::{Granted, Unknown};
+    for is_source in [true, false] {
+        let (listener, config) = listen();
+        let (config, asked) = permitted(config, &[Granted, Unknown, Granted]);
+        let mut ends = (None, None);
+        match is_source {
+            true => ends.0 = Some(source(config)),
+            false => {
+                let (sink, outcomes) = sink(config);
+                send(&sink, &["a"]);
+                ends.1 = Some((sink, outcomes));
+            }
+        }
+        let mut wire = accept_only(&listener);
+        assert_eq!(asked.try_iter().count(), 1);
+        wire.write(2, 0, &[0, 0, 3, 0x21, 0, 10]);
+        assert_closed(&mut wire);
+        let mut wire = Wire::accept(&listener, true, 10, is_source);
+        match ends {
+            (Some(source), _) => {
+                source.wait_connected(PATIENCE).expect("it is subscribed");
+                wire.publish(1, false, "x");
+                let messages = receive(&source, 1);
+                source.acknowledge([messages[0].receipt]);
+                assert_eq!(wire.read().acknowledged(), 1);
+            }
+            (None, Some((sink, _outcomes))) => {
+                assert_eq!(wire.read().published(), (1, "a".into()));
+                wire.acknowledge(1, 0);
+                assert!(sink.flush(PATIENCE));
+            }
+            (None, None) => unreachable!("one of them was started"),
+        }
+    }
+}
+
+#[test]
+fn an_answer_that_does_not_come_holds_the_connection_only_for_a_while() {
+    struct Silent;
+    impl Permit for Silent {
+        fn ask(&self) -> Asked {
+            Box::pin(std::future::pending())
+        }
+    }
+    let (listener, config) = listen();
+    let (sink, _outcomes) = sink(MqttConfig { permit: Some(Arc::new(Silent)), ..config });
+    let waiting = LinkState::Disconnected { reason: WAITING_FOR_OWNER.into() };
+    wait_for("silence counts as not knowing", || sink.state() == waiting);
+    drop(listener);
+}
+
+#[test]
+fn takeovers_are_the_permits_to_judge() {
+    use Permission::{Denied, Granted};
+    let (listener, config) = listen();
+    // Two questions for each of three connections that are taken over, and the end.
+    let (config, asked) = permitted(config, &[[Granted; 6].as_slice(), &[Denied]].concat());
+    let source = source(config);
+    for _ in 0..3 {
+        let mut wire = Wire::accept(&listener, true, 10, true);
+        wire.write(DISCONNECT, 0, &[SESSION_TAKEN_OVER, 0]);
+    }
+    wait_for("it ends", || source.state().is_final());
+    assert_eq!(source.state(), superseded());
+    assert_eq!(asked.try_iter().count(), 7);
 }

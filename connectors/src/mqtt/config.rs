@@ -2,8 +2,10 @@
 //!
 //! Plain data with the documented defaults; nothing here opens a connection.
 
+use super::permit::Permit;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The port of plain MQTT.
@@ -137,6 +139,8 @@ pub struct MqttConfig {
     pub keep_alive: Duration,
     /// How long the first connection may take; `None` tries for ever.
     pub connect_timeout: Option<Duration>,
+    /// Asked before each connection is made, and before it is used; `None`: the client id is nobody else's.
+    pub permit: Option<Arc<dyn Permit>>,
 }
 
 impl MqttConfig {
@@ -149,6 +153,7 @@ impl MqttConfig {
             password: None,
             keep_alive: Duration::from_secs(30),
             connect_timeout: None,
+            permit: None,
         }
     }
 }
@@ -162,6 +167,7 @@ impl fmt::Debug for MqttConfig {
             .field("password", &self.password.as_ref().map(|_| "***"))
             .field("keep_alive", &self.keep_alive)
             .field("connect_timeout", &self.connect_timeout)
+            .field("permit", &self.permit.is_some())
             .finish()
     }
 }

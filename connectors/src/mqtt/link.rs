@@ -2,7 +2,7 @@
 //!
 //! A [`Session`] does what its end is for during one connection; this file does the rest. Each
 //! connection gets a fresh client: rumqttc's own reconnect would send its queue again in packet-id
-//! order and forget it when the session is gone. Its `poll` is never cancelled while the
+//! order and forget it when the session is gone. A [`Gate`] stands before each connection, and before its use. Its `poll` is never cancelled while the
 //! connection is to go on (requests would vanish), and never called again after an error.
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,6 +15,7 @@ use tokio::sync::Notify;
 
 use super::MAX_PACKET_BYTES;
 use super::config::{Address, MqttConfig};
+use super::permit::{Gate, Permission, WAITING_FOR_OWNER};
 use super::status::{LinkState, MqttError, Status};
 use super::takeover::{EndKind, TakeoverWatch};
 use crate::backoff::Backoff;
@@ -44,6 +45,10 @@ pub(crate) enum SessionEnd {
     Closed,
     /// It is to be made again at once: nothing is wrong.
     Again,
+    /// The broker had accepted it, and the permit was denied.
+    Superseded,
+    /// The broker had accepted it, and nobody could tell whether it may be used.
+    Unconfirmed,
     /// Otherwise.
     Lost(Loss),
 }
@@ -92,8 +97,8 @@ impl Loss {
 
 /// What is done during one connection.
 pub(crate) trait Session: Send + 'static {
-    /// Connects with these options and holds the connection until it ends.
-    fn run(&mut self, options: MqttOptions) -> impl Future<Output = SessionEnd> + Send;
+    /// Connects with these options, passes the gate and holds the connection until it ends.
+    fn run(&mut self, options: MqttOptions, gate: &Gate) -> impl Future<Output = SessionEnd> + Send;
     /// The terms to connect under.
     fn terms(&self) -> SessionTerms;
     /// The connection ended for good; wakes whoever waits.
@@ -125,6 +130,7 @@ impl Link {
         let failed = |error: std::io::Error| MqttError::Thread(error.to_string());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
         let keeper = Keeper {
+            gate: Gate::new(config.permit.clone()),
             config,
             status: status.clone(),
             abort: abort.clone(),
@@ -169,6 +175,7 @@ pub(crate) fn broker_text(addresses: &[Address]) -> String {
 }
 
 struct Keeper<S: Session> {
+    gate: Gate,
     config: MqttConfig,
     status: Arc<Status>,
     abort: Arc<Notify>,
@@ -195,15 +202,25 @@ impl<S: Session> Keeper<S> {
 
     async fn reconnect_for_ever(&mut self) -> LinkState {
         for attempt in 0_usize.. {
+            if !self.is_permitted().await {
+                return self.superseded();
+            }
             let address = self.config.addresses[attempt % self.config.addresses.len()].clone();
             let options = options(&self.config, &address, &self.session.terms());
             let began = Instant::now();
-            let loss = match self.session.run(options).await {
+            let loss = match self.session.run(options, &self.gate).await {
                 SessionEnd::Closed => return LinkState::Closed,
                 SessionEnd::Again => continue,
+                SessionEnd::Superseded => return self.superseded(),
+                SessionEnd::Unconfirmed => {
+                    self.wait_for_owner().await;
+                    continue;
+                }
                 SessionEnd::Lost(loss) => loss,
             };
-            if let Some(evidence) = self.watch.ended(loss.kind, Instant::now()) {
+            // Whether the id was taken over is the permit's to say, if there is one.
+            let taken_over = if self.gate.has_permit() { None } else { self.watch.ended(loss.kind, Instant::now()) };
+            if let Some(evidence) = taken_over {
                 let client_id = self.config.client_id.clone();
                 return LinkState::Failed(MqttError::TakenOver { client_id, evidence });
             }
@@ -216,6 +233,28 @@ impl<S: Session> Keeper<S> {
             tokio::time::sleep(delay).await;
         }
         LinkState::Closed
+    }
+
+    /// Asks until there is an answer.
+    async fn is_permitted(&mut self) -> bool {
+        loop {
+            match self.gate.ask().await {
+                Permission::Granted => return true,
+                Permission::Denied => return false,
+                Permission::Unknown => self.wait_for_owner().await,
+            }
+        }
+    }
+
+    /// Nobody could tell whose the client id is: a while until the next question.
+    async fn wait_for_owner(&mut self) {
+        self.status.set(LinkState::Disconnected { reason: WAITING_FOR_OWNER.to_owned() });
+        let delay = self.backoff.next_delay(self.random.next_u64());
+        tokio::time::sleep(delay).await;
+    }
+
+    fn superseded(&self) -> LinkState {
+        LinkState::Failed(MqttError::Superseded { client_id: self.config.client_id.clone() })
     }
 
     fn connect_timed_out(&self) -> MqttError {

@@ -2,7 +2,8 @@
 //!
 //! Each end has a connection, a client id and a thread of its own: acknowledgements would
 //! otherwise queue behind publishes. Both reconnect for ever, except when another client takes
-//! their client id away again and again ([`MqttError::TakenOver`]).
+//! their client id away again and again ([`MqttError::TakenOver`]), or when a [`Permit`] says that
+//! it is another's now ([`MqttError::Superseded`]).
 //!
 //! ```text
 //!  broker ─PUBLISH─> poll ──> Ledger ──> inbox (bounded) ──> MqttSource::receive
@@ -19,6 +20,7 @@ mod config;
 mod forget;
 mod ledger;
 mod link;
+mod permit;
 mod sink;
 mod source;
 mod status;
@@ -28,6 +30,7 @@ mod window;
 pub use config::{Address, AddressError, MqttConfig, Qos, SinkConfig, SourceConfig};
 pub use forget::forget;
 pub use ledger::Receipt;
+pub use permit::{Asked, Permission, Permit, WAITING_FOR_OWNER};
 pub use sink::{CloseReport, MqttSink};
 pub use source::{Message, MqttSource};
 pub use status::{LinkState, MqttError, SinkCounters, SourceCounters, StatusHook};

@@ -19,6 +19,7 @@ use tokio::sync::Notify;
 use super::ID_PROPERTY;
 use super::config::SinkConfig;
 use super::link::{Link, Loss, Session, SessionEnd, SessionTerms, broker_text, packet_limit};
+use super::permit::Gate;
 use super::status::{LinkState, MqttError, SinkCounters, Status, StatusHook};
 use super::window::{Outcome, Output, SendError, Ticket, Window};
 
@@ -255,7 +256,7 @@ impl Session for SinkSession {
         }
     }
 
-    async fn run(&mut self, options: MqttOptions) -> SessionEnd {
+    async fn run(&mut self, options: MqttOptions, gate: &Gate) -> SessionEnd {
         let (client, mut events) = AsyncClient::new(options, REQUEST_QUEUE);
         // Nothing is queued before the CONNACK: its limits apply to all that follows.
         let connack = match events.poll().await {
@@ -263,6 +264,9 @@ impl Session for SinkSession {
             Ok(other) => return SessionEnd::Lost(Loss::other(format!("expected CONNACK, got {other:?}"))),
             Err(error) => return SessionEnd::Lost(Loss::from_error(&error, false)),
         };
+        if let Some(end) = gate.bars().await {
+            return end;
+        }
         self.shared.lock().window.restart(packet_limit(&connack));
         self.status.set(LinkState::Connected { session_present: connack.session_present });
         let feeder = tokio::spawn(feed(self.shared.clone(), client));

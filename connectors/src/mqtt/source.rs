@@ -25,6 +25,7 @@ use tokio::sync::Notify;
 use super::config::{Qos, SourceConfig};
 use super::ledger::{Ledger, Receipt, fingerprint};
 use super::link::{Link, Loss, Session, SessionEnd, SessionTerms, broker_text};
+use super::permit::Gate;
 use super::status::{LinkState, MqttError, SourceCounters, Status, StatusHook};
 
 /// Requests on their way to the connection (acknowledgements, mostly).
@@ -374,7 +375,7 @@ impl Session for SourceSession {
         }
     }
 
-    async fn run(&mut self, options: MqttOptions) -> SessionEnd {
+    async fn run(&mut self, options: MqttOptions, gate: &Gate) -> SessionEnd {
         let (client, mut events) = AsyncClient::new(options, REQUEST_QUEUE);
         let session_present = match events.poll().await {
             Ok(Event::Incoming(Packet::ConnAck(connack))) => connack.session_present,
@@ -385,6 +386,9 @@ impl Session for SourceSession {
             let mut inner = self.shared.lock();
             inner.ledger.begin(session_present);
             (inner.taken, inner.passed_over, inner.fetching) = (0, false, false);
+        }
+        if let Some(end) = gate.bars().await {
+            return end;
         }
         let acks = tokio::spawn(send_acks(self.shared.clone(), client.clone()));
         let unwanted = if session_present { self.config.unwanted.clone() } else { Vec::new() };

@@ -27,6 +27,12 @@ pub enum MqttError {
         /// What says so.
         evidence: Evidence,
     },
+    /// The permit for the client id was denied: another has it now.
+    #[error("client id `{client_id}` belongs to a newer owner now")]
+    Superseded {
+        /// The client id.
+        client_id: String,
+    },
     /// The first connection took longer than allowed.
     #[error("no connection to {broker} within {} ms: {reason}", after.as_millis())]
     ConnectTimeout {
