@@ -11,6 +11,7 @@
 //! books, and in a simulation: sockets, disks, clocks and randomness are behind [`seams`].
 
 pub mod agent;
+pub mod coordinator;
 pub mod engine;
 pub mod model;
 pub mod seams;

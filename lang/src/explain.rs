@@ -289,21 +289,10 @@ fn promise(connector: &Connector, params: &[(Arc<str>, Value)]) -> &'static str 
 }
 
 fn losses(plan: &Plan) -> Vec<String> {
-    let stateful = |node: &&Node| {
-        matches!(
-            node.op,
-            Op::Window { .. }
-                | Op::AggregateRunning { .. }
-                | Op::Distinct { per_window: false, .. }
-                | Op::Limit(_)
-                | Op::Join(_)
-                | Op::Sequence(_)
-        )
-    };
     let mut names: Vec<&str> = plan
         .nodes
         .iter()
-        .filter(stateful)
+        .filter(|node| node.op.keeps_state())
         .filter_map(|node| plan.streams.get(node.stream as usize).map(|stream| &*stream.name))
         .collect();
     names.dedup();

@@ -271,6 +271,15 @@ pub enum Op {
 }
 
 impl Op {
+    /// Does it keep something of earlier records that later results depend on?
+    pub fn keeps_state(&self) -> bool {
+        match self {
+            Op::Window { .. } | Op::AggregateRunning { .. } | Op::Limit(_) | Op::Join(_) | Op::Sequence(_) => true,
+            Op::Distinct { per_window, .. } => !per_window,
+            _ => false,
+        }
+    }
+
     /// Can records come too late for it? Only event-time operators know lateness.
     pub fn has_late_records(&self) -> bool {
         match self {

@@ -4,6 +4,7 @@ use super::expression::{Constant, Expressions};
 use super::scope::NoRecord;
 use crate::ast::{self, Arg, Ident};
 use crate::diagnostic::Diagnostic;
+use crate::eval::time::parse_duration;
 use crate::plan;
 use crate::value::Value;
 use std::collections::HashSet;
@@ -55,6 +56,21 @@ impl Takes {
             _ => false,
         }
     }
+
+    /// The value that a text stands for where parameters are texts, if it is one that is accepted.
+    fn read(self, text: &str) -> Option<Value> {
+        let int = || text.parse().ok().map(Value::Int);
+        let value = match self {
+            Takes::Text | Takes::Texts | Takes::Any => Some(Value::Str(text.into())),
+            Takes::Positive | Takes::Int | Takes::Qos => int(),
+            Takes::Number => {
+                int().or_else(|| text.parse().ok().filter(|float: &f64| float.is_finite()).map(Value::Float))
+            }
+            Takes::Bool => text.parse().ok().map(Value::Bool),
+            Takes::Duration => parse_duration(text).map(Value::Duration),
+        };
+        value.filter(|value| self.accepts(value))
+    }
 }
 
 /// A kind of connector. `one_of`: one of these parameters is needed (empty: none). `not_run`: parameters that this build
@@ -64,6 +80,28 @@ struct Kind {
     params: &'static [(&'static str, Takes)],
     one_of: &'static [&'static str],
     not_run: &'static [&'static str],
+}
+
+impl Kind {
+    /// What is wrong if none of the parameters is given of which one is needed.
+    fn lacks(&self, given: impl Fn(&str) -> bool) -> Option<String> {
+        if self.one_of.is_empty() || self.one_of.iter().any(|name| given(name)) {
+            return None;
+        }
+        let needed = match self.one_of {
+            [one] => (*one).to_string(),
+            [first @ .., last] => format!("{} or {last}", first.join(", ")),
+            [] => String::new(),
+        };
+        Some(format!("{} needs {needed}", self.name))
+    }
+
+    /// What is to be said of a parameter that this build does not run yet.
+    fn does_not_run(&self, name: &str, value: &Value) -> Option<String> {
+        let old_protocol = name == "protocol" && *value == Value::Str("3.1.1".into());
+        (old_protocol || self.not_run.contains(&name))
+            .then(|| format!("{name} of {} connectors is not supported yet", self.name))
+    }
 }
 
 const FORMAT: (&str, Takes) = ("format", Takes::Text);
@@ -128,6 +166,44 @@ const KINDS: &[Kind] = &[
     },
 ];
 
+/// A connector that is registered outside of programs, where all parameters are texts: the same as if it were declared, or
+/// everything that is wrong with it.
+pub fn registered<'t>(
+    name: &str,
+    kind: &str,
+    params: impl Iterator<Item = (&'t str, &'t str)>,
+) -> Result<plan::Connector, Vec<String>> {
+    let Some(known) = KINDS.iter().find(|known| known.name == kind) else {
+        let kinds = KINDS.iter().map(|known| known.name).collect::<Vec<_>>().join(", ");
+        let state = if UNSUPPORTED_KINDS.contains(&kind) { "is not supported yet" } else { "is unknown" };
+        return Err(vec![format!("connector kind {kind} {state}; the kinds are {kinds}")]);
+    };
+    let (mut read, mut wrong) = (Vec::new(), Vec::new());
+    for (param, text) in params {
+        match registered_param(known, param, text) {
+            Ok(value) => read.push((param.into(), value)),
+            Err(message) => wrong.push(message),
+        }
+    }
+    let given = |name: &str| read.iter().any(|(param, _): &(Arc<str>, Value)| **param == *name);
+    wrong.extend(known.lacks(given));
+    if wrong.is_empty() {
+        Ok(plan::Connector { name: name.into(), kind: kind.into(), params: read })
+    } else {
+        Err(wrong)
+    }
+}
+
+fn registered_param(kind: &Kind, name: &str, text: &str) -> Result<Value, String> {
+    let Some((_, takes)) = kind.params.iter().find(|(known, _)| *known == name) else {
+        let names = kind.params.iter().map(|(known, _)| *known).collect::<Vec<_>>().join(", ");
+        return Err(format!("{} has no parameter {name}; its parameters are {names}", kind.name));
+    };
+    // The value does not show: it may be a secret under any name.
+    let value = takes.read(text).ok_or_else(|| format!("parameter {name} takes {}", takes.what().0))?;
+    kind.does_not_run(name, &value).map_or(Ok(value), Err)
+}
+
 impl Expressions<'_> {
     /// The connector of this name, as an index into the plan's; a connector of the cluster joins them when it is first
     /// used. E0204 if there is none.
@@ -170,13 +246,7 @@ impl Expressions<'_> {
                 params.push((name, value));
             }
         }
-        if !known.one_of.is_empty() && !known.one_of.iter().any(|name| given.contains(*name)) {
-            let needed = match known.one_of {
-                [one] => (*one).to_string(),
-                [first @ .., last] => format!("{} or {last}", first.join(", ")),
-                [] => String::new(),
-            };
-            let message = format!("{} needs {needed}", known.name);
+        if let Some(message) = known.lacks(|name| given.contains(name)) {
             let problem = Diagnostic::new("E0211", connector.name.span, message);
             self.report(problem.help(format!("add `{}: …`", known.one_of[0])));
         }
@@ -220,9 +290,7 @@ impl Expressions<'_> {
         let (what, help) = takes.what();
         let value =
             self.asked(&name.name, &arg.value, what, help, |value| takes.accepts(value).then(|| value.clone()))?;
-        let old_protocol = &*name.name == "protocol" && value == Value::Str("3.1.1".into());
-        if old_protocol || kind.not_run.contains(&&*name.name) {
-            let message = format!("{} of {} connectors is not supported yet", name.name, kind.name);
+        if let Some(message) = kind.does_not_run(&name.name, &value) {
             self.report(Diagnostic::new("E0900", name.span, message));
         }
         Some((name.name.clone(), value))

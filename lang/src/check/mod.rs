@@ -20,6 +20,7 @@ pub mod suggestion;
 mod tests;
 pub mod types;
 
+pub use connector::registered as registered_connector;
 pub use function::item_name;
 
 use crate::ast::Item;

@@ -1,6 +1,7 @@
 //! Declarations: name spaces, types, inheritance, connectors.
 
 use super::{declared_errors, outcome};
+use crate::check::registered_connector;
 use crate::check::scope::NoRecord;
 use crate::value::Value;
 
@@ -115,4 +116,31 @@ fn warnings_do_not_refuse() {
     let outcome = outcome("config: x\nvar v = 1\nconfig mqtt { a: 1 }\n", "", &mut NoRecord);
     let codes: Vec<&str> = outcome.problems.iter().map(|problem| problem.code).collect();
     assert_eq!(codes, ["W0101", "W0103", "W0101"]);
+}
+
+#[test]
+fn registered_connectors_are_read_by_the_same_rules() {
+    let read = |kind: &str, params: &[(&str, &str)]| registered_connector("c", kind, params.iter().copied());
+    let mqtt = read("mqtt", &[("host", "h"), ("port", "1883"), ("password", "1234"), ("keep_alive", "30s")]);
+    let text = |text: &str| Value::Str(text.into());
+    let expected = [
+        ("host".into(), text("h")),
+        ("port".into(), Value::Int(1883)),
+        ("password".into(), text("1234")),
+        ("keep_alive".into(), Value::Duration(30_000_000_000)),
+    ];
+    assert_eq!(mqtt.expect("it is right").params, expected);
+    for (kind, params, expected) in [
+        ("mqtt", &[][..], "mqtt needs host, url, brokers or servers"),
+        ("mqtt", &[("host", "h"), ("port", "x")], "parameter port takes a positive integer"),
+        ("mqtt", &[("host", "h"), ("port", "0")], "parameter port takes a positive integer"),
+        ("mqtt", &[("host", "h"), ("qos", "3")], "parameter qos takes 0, 1 or 2"),
+        ("mqtt", &[("host", "h"), ("tls", "true")], "tls of mqtt connectors is not supported yet"),
+        ("file", &[("path", "p"), ("x", "y")], "file has no parameter x; its parameters are path, format"),
+        ("kafka", &[], "connector kind kafka is not supported yet"),
+        ("mqt", &[], "connector kind mqt is unknown"),
+    ] {
+        let wrong = read(kind, params).expect_err(expected);
+        assert!(wrong.len() == 1 && wrong[0].starts_with(expected), "{wrong:?} for {expected}");
+    }
 }
