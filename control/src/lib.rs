@@ -13,6 +13,7 @@
 pub mod agent;
 pub mod coordinator;
 pub mod engine;
+pub mod http_client;
 pub mod model;
 pub mod seams;
 pub mod wire;

@@ -4,6 +4,9 @@
 //! `tokio::time`, which a simulation controls as well. Invariant: beside the implementations of these traits nothing in the crate opens a
 //! socket or a file, asks for the time of day, or draws a random number.
 
+pub mod memory;
+pub mod real;
+
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
