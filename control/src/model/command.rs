@@ -7,9 +7,10 @@
 use super::ids::{EpochNumber, NodeId, PipelineKey, Uuid, WorkerId};
 use super::secret::Secret;
 use super::spec::{ConnectorSpec, GroupSpec};
-use super::state::{Capacity, Client, MigrationReason, Phase, WorkerStatus};
+use super::state::{Capacity, Client, Facts, MigrationReason, Phase, WorkerStatus};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// A change that is asked for, and when.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -80,7 +81,8 @@ pub enum Change {
         /// Its name.
         name: String,
     },
-    /// A group is deployed, or changed to this spec if `replace`.
+    /// A group is deployed, or changed to this spec if `replace`. Its first placements are decided when it is applied, so that
+    /// groups that are deployed at the same time through several coordinators are spread.
     Deploy {
         /// Id for it, if it is new.
         id: Uuid,
@@ -88,10 +90,13 @@ pub enum Change {
         spec: GroupSpec,
         /// Change the group of that name.
         replace: bool,
-        /// By pipeline name, whether it keeps state (which replicas without a key must not).
-        stateful: BTreeMap<String, bool>,
-        /// First placements.
-        moves: Vec<Move>,
+        /// By pipeline name, what compiling has found.
+        facts: BTreeMap<Arc<str>, Facts>,
+    },
+    /// Pipelines of old incarnations end, because the new ones take records. Refused for others.
+    Retire {
+        /// Those that end.
+        pipelines: Vec<PipelineKey>,
     },
     /// A group and everything of it is to go.
     Delete {
@@ -134,8 +139,7 @@ pub enum Change {
         /// What became of it.
         phase: Phase,
     },
-    /// A pipeline is about to make these sessions at brokers. Those of its present incarnation that it no longer names stay
-    /// recorded until [`Change::Dropped`] or the end of the incarnation.
+    /// A pipeline is about to make these sessions at brokers. Those that it made before and no longer names are to be removed.
     Clients {
         /// The pipeline.
         pipeline: PipelineKey,
@@ -190,32 +194,49 @@ pub enum Outcome {
 }
 
 /// Why a command was refused.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Refusal {
     /// There is no such worker.
+    #[error("there is no worker {0}")]
     UnknownWorker(WorkerId),
     /// There is no such group.
+    #[error("there is no pipeline group {0}")]
     UnknownGroup(Uuid),
     /// There is no such pipeline.
+    #[error("there is no pipeline {0}")]
     UnknownPipeline(PipelineKey),
     /// There is no such connector.
+    #[error("there is no connector {0}")]
     UnknownConnector(String),
     /// Another process of that worker is known.
+    #[error("another process of that worker is known: {known}")]
     OtherInstance {
         /// The one that is known.
         known: Uuid,
     },
     /// A newer placement is known.
+    #[error("epoch {given} is not the newest one, which is {newest}")]
     OldEpoch {
         /// The one that was named.
         given: EpochNumber,
         /// The newest.
         newest: EpochNumber,
     },
+    /// This process was drained; a new one of the same name is welcome.
+    #[error("this process of worker {0} was drained: start a new one")]
+    Drained(WorkerId),
+    /// There is no such migration that has not ended.
+    #[error("there is no migration {0} under way")]
+    UnknownMigration(Uuid),
+    /// The worker cannot be given pipelines: it is not ready, is full, or does not speak the protocol.
+    #[error("worker {0} cannot take pipelines: it is not ready, is full, or does not speak the protocol")]
+    NoTarget(WorkerId),
     /// The name is taken by something with other content.
+    #[error("{0} exists with other content: replace it, or take another name")]
     NameTaken(String),
     /// Groups name the connector.
+    #[error("connector {connector} is used by {}: change them first", by.join(", "))]
     InUse {
         /// The connector.
         connector: String,
@@ -223,7 +244,9 @@ pub enum Refusal {
         by: Vec<String>,
     },
     /// The cluster has an identity.
+    #[error("the cluster has an identity: {0}")]
     Formed(Uuid),
     /// Anything else, in words.
+    #[error("{0}")]
     Invalid(String),
 }

@@ -10,6 +10,7 @@
 
 pub mod command;
 pub mod ids;
+pub mod names;
 pub mod secret;
 pub mod spec;
 pub mod state;

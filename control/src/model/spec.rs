@@ -1,4 +1,6 @@
 //! What users ask for: pipeline groups and connectors, in the shapes of the REST interface.
+//!
+//! Invariant: no field is left out when it is written, because the replicated state is also kept in a format without names.
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -24,13 +26,13 @@ pub struct PipelineSpec {
     /// VPL.
     pub source: Arc<str>,
     /// The worker that it is to run on if that is possible.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub worker_affinity: Option<String>,
     /// In how many replicas.
     #[serde(default = "one")]
     pub replicas: u16,
     /// The field by which records are divided among replicas.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub partition_key: Option<String>,
 }
 
@@ -45,7 +47,7 @@ pub struct RouteSpec {
     #[serde(default)]
     pub event_types: Vec<String>,
     /// Kept for those who set it; pipelines talk through topics.
-    #[serde(default, alias = "nats_subject", skip_serializing_if = "Option::is_none")]
+    #[serde(default, alias = "nats_subject")]
     pub mqtt_topic: Option<String>,
 }
 
@@ -60,7 +62,7 @@ pub struct ConnectorSpec {
     #[serde(default)]
     pub params: BTreeMap<String, String>,
     /// For people.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub description: Option<String>,
 }
 

@@ -7,7 +7,8 @@ use super::ids::{EpochNumber, NodeId, PipelineKey, Uuid, WorkerId};
 use super::secret::Secret;
 use super::spec::{ConnectorSpec, GroupSpec};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// Everything that all coordinators agree on.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -30,8 +31,10 @@ pub struct State {
     pub tombstones: BTreeMap<String, Tombstone>,
     /// Number of the next group: groups are placed in the order of their numbers.
     pub next_group: u64,
-    /// Since when a join is waited for before pipelines are moved to newcomers: set by registrations, cleared when it is done.
+    /// Since when pipelines are to be moved to newcomers, Unix time: set by registrations, cleared when it is done.
     pub rebalance_since_ms: Option<u64>,
+    /// The processes that were drained to the end: they are not let in again, others of the same name are.
+    pub drained: BTreeMap<WorkerId, Uuid>,
 }
 
 /// A worker.
@@ -53,6 +56,13 @@ pub struct Worker {
     pub reason: Option<String>,
     /// When the status last changed, Unix time.
     pub since_ms: u64,
+}
+
+impl Worker {
+    /// Can it be given pipelines, as far as everybody knows?
+    pub fn takes_pipelines(&self) -> bool {
+        self.status == WorkerStatus::Ready && self.protocol > 0
+    }
 }
 
 /// What a worker can carry.
@@ -101,17 +111,28 @@ pub struct Group {
     pub created_ms: u64,
     /// From 1, one more with every change of its spec.
     pub revision: u64,
-    /// Its pipelines; each replica is one.
+    /// The newest incarnation that a pipeline of it got.
+    pub incarnation: u64,
+    /// By the name of the pipeline, what its program asks for.
+    pub facts: BTreeMap<Arc<str>, Facts>,
+    /// Its pipelines; each replica is one. While the number of replicas changes those of the old incarnation are here as well.
     pub pipelines: BTreeMap<PipelineKey, Pipeline>,
+}
+
+/// What compiling a pipeline's program has found and decisions depend on.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Facts {
+    /// Does it keep state between records? Then its replicas need a key, and planned moves take the state along.
+    pub stateful: bool,
+    /// Connectors of the cluster that it names.
+    pub connectors: BTreeSet<String>,
 }
 
 /// One replica of a pipeline.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Pipeline {
-    /// What brokers and outputs know it by; does not change while the group lives.
+    /// What brokers and outputs know it by, see [`super::names::pipeline_id`]; does not change while the group lives.
     pub id: Uuid,
-    /// Its identity towards brokers: one more when what they hold for it no longer fits.
-    pub incarnation: u64,
     /// The replicas among which records are divided, this one included.
     pub replicas: u16,
     /// The group's revision whose source it is to run.
@@ -145,7 +166,7 @@ pub struct Placement {
 
 /// Where a placement is in its life.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "phase")]
+#[serde(rename_all = "snake_case")]
 pub enum Phase {
     /// Ordered; the worker has not reported that it takes records.
     Deploying,
@@ -196,6 +217,8 @@ pub struct Migration {
     pub target: WorkerId,
     /// The epoch of the placement that it makes: the next one while it is pending.
     pub epoch: EpochNumber,
+    /// Does the state of the pipeline go with it, from worker to worker?
+    pub with_state: bool,
     /// Why.
     pub reason: MigrationReason,
     /// How far it is.
@@ -222,7 +245,7 @@ pub enum MigrationReason {
 
 /// How far a move is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "status")]
+#[serde(rename_all = "snake_case")]
 pub enum MigrationStatus {
     /// Decided; the worker that runs it is asked to stop and to hand its state over. Its placement is the old one still.
     Pending,
