@@ -10,7 +10,7 @@
 
 use crate::model::ids::PipelineKey;
 use crate::model::spec::{ConnectorSpec, SECRET_PARAMS};
-use crate::model::state::{Connector, MigrationReason, Phase, Placement, State};
+use crate::model::state::{Connector, Phase, Placement, State};
 use crate::wire::Order;
 use rarog_lang::check::registered_connector;
 use rarog_lang::compile::{Compiled, Options, compile};
@@ -112,7 +112,7 @@ impl Compiler {
             pipeline: key.clone(),
             epoch: placement.epoch,
             id: pipeline.id,
-            incarnation: pipeline.incarnation,
+            incarnation: key.incarnation,
             replicas: pipeline.replicas,
             partition_key: spec.partition_key.clone(),
             group_name: group.spec.name.clone(),
@@ -120,7 +120,7 @@ impl Compiler {
             plan: program.plan.clone(),
             connectors: program.connectors.clone(),
             clients: pipeline.clients.clone(),
-            state_comes: program.stateful && state_comes(state, placement),
+            state_comes: state_comes(state, placement),
         })
     }
 
@@ -206,8 +206,7 @@ fn problems(diagnostics: &[Diagnostic], sources: &[SourceText]) -> Vec<Problem> 
 /// that runs has it already.
 fn state_comes(state: &State, placement: &Placement) -> bool {
     let migration = placement.migration.and_then(|id| state.migrations.get(&id));
-    placement.phase == Phase::Deploying
-        && migration.is_some_and(|it| it.source.is_some() && it.reason != MigrationReason::Failover)
+    placement.phase == Phase::Deploying && migration.is_some_and(|it| it.with_state)
 }
 
 #[cfg(test)]
@@ -239,7 +238,7 @@ mod tests {
 
     fn state(source: &str) -> (State, PipelineKey) {
         let id = Uuid::from_u128(7);
-        let key = PipelineKey { group: id, name: "p".into(), replica: 0 };
+        let key = PipelineKey { incarnation: 2, ..PipelineKey::new(id, "p", 0) };
         let spec = PipelineSpec {
             name: "p".into(),
             source: source.into(),
@@ -258,7 +257,6 @@ mod tests {
         };
         let pipeline = Pipeline {
             id: Uuid::from_u128(8),
-            incarnation: 2,
             replicas: 1,
             revision: 1,
             epoch: 3,
@@ -270,6 +268,8 @@ mod tests {
             number: 0,
             created_ms: 0,
             revision: 1,
+            incarnation: 2,
+            facts: BTreeMap::new(),
             pipelines: [(key.clone(), pipeline)].into(),
         };
         let state = State { groups: [(id, group)].into(), connectors: broker(), ..State::default() };
