@@ -63,10 +63,7 @@ struct Node {
 
 impl Node {
     fn sockets(&self) -> impl Iterator<Item = (WorkerId, Uuid)> {
-        self.sights
-            .iter()
-            .filter(|s| s.line != Line::Rest)
-            .filter_map(|s| Some((s.worker.clone(), s.instance?)))
+        self.sights.iter().filter(|s| s.line != Line::Rest).filter_map(|s| Some((s.worker.clone(), s.instance?)))
     }
 }
 

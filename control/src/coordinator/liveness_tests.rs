@@ -38,8 +38,7 @@ impl Bench {
         let mut state = State::default();
         state.workers.insert(WorkerId::new("w"), worker(1));
         state.workers.insert(WorkerId::new("old"), worker(0));
-        let mut bench =
-            Bench { liveness: Liveness::new(DEADLINES, now), state, now, numbers: BTreeMap::new() };
+        let mut bench = Bench { liveness: Liveness::new(DEADLINES, now), state, now, numbers: BTreeMap::new() };
         bench.pass(0);
         bench
     }
