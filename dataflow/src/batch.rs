@@ -80,12 +80,14 @@ pub struct Rows {
     pub whole: Option<Whole>,
     /// One per row: the window that released it, behind a window without a fused aggregate.
     pub released: Option<Arc<Vec<Released>>>,
-    /// One per row: order among rows that one record fired with one result time; `None`: as they stand.
+    /// One per row: order among direct results of one record, or among rows that one record fired with one result time;
+    /// `None`: as they stand.
     pub rank: Option<Arc<Vec<FiredRank>>>,
 }
 
-/// By which inputs of merges a result came (the last merge in the highest byte), where the first record of its window stood
-/// (`chunk << 24 | index`), the hash of its key: an order of results that does not depend on the number of peers.
+/// An order of results that does not depend on the number of peers. Of what was fired: by which inputs of merges a result
+/// came (the last merge in the highest byte), where the first record of its window stood (`chunk << 24 | index`), the hash of
+/// its key. Of direct results: the way that they came, with the numbers of results on it (`operators::arrival`).
 pub type FiredRank = (u64, u64, u64);
 
 /// A window's content as it was released.

@@ -79,8 +79,8 @@ impl Rows {
         })
     }
 
-    /// Parts of one chunk of one stream in the stream's order: by position, what one record fired by result time, and that
-    /// by where its windows began.
+    /// Parts of one chunk of one stream in the stream's order: by position, what timers or one record fired by result time,
+    /// and that by rank.
     pub fn in_order(parts: Vec<Rows>) -> Option<Rows> {
         let single = parts.len() < 2;
         let rows = Rows::concat(parts)?;
@@ -91,9 +91,9 @@ impl Rows {
     pub fn sorted(self) -> Rows {
         let key = |row: u32| {
             let pos = self.pos[row as usize];
-            let fired = pos & ((1 << phase::BITS) - 1) == phase::FIRED;
+            let timed = pos & ((1 << phase::BITS) - 1) != phase::DIRECT;
             let rank = self.rank.as_ref().map_or((0, 0, 0), |rank| rank[row as usize]);
-            (pos, if fired { self.time[row as usize] } else { 0 }, rank)
+            (pos, if timed { self.time[row as usize] } else { 0 }, rank)
         };
         let mut order: Vec<u32> = (0..self.len() as u32).collect();
         if order.is_sorted_by_key(|&row| key(row)) {

@@ -11,7 +11,8 @@ use std::collections::BTreeSet;
 /// Does no order that is free decide anything?
 pub fn is_decided(program: &Program) -> bool {
     let mut loose: BTreeSet<&str> = BTreeSet::new();
-    for stream in &program.streams {
+    for index in program.in_order() {
+        let stream = &program.streams[index];
         let reads_loose = stream.reads().iter().any(|name| loose.contains(name));
         let Some(is_loose) = order_behind(stream, reads_loose) else { return false };
         if is_loose {

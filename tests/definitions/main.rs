@@ -52,6 +52,11 @@ fn sequences() {
 }
 
 #[test]
+fn merges() {
+    run::area(Area::Merges, 300);
+}
+
+#[test]
 fn the_definition_says_what_golden_cases_say() {
     golden::all();
 }

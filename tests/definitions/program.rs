@@ -1,7 +1,6 @@
 //! Programs as data: what the generator makes, the definition runs and the engine gets as text.
 //!
-//! It is the part of the language that has results of its own: sources, windows, aggregates, joins and sequences. Streams
-//! stand in the order of their dependencies, so the text's order is the order of results.
+//! It is the part of the language that has results of its own: sources, windows, aggregates, joins and sequences.
 
 use crate::expr::Ex;
 
@@ -211,6 +210,23 @@ pub enum Op {
     OutOfOrder(i64),
     /// `.allowed_lateness(d)`
     AllowedLateness(i64),
+}
+
+impl Program {
+    /// The streams by index, producers before readers.
+    pub fn in_order(&self) -> Vec<usize> {
+        let mut order: Vec<usize> = Vec::new();
+        while order.len() < self.streams.len() {
+            let waits = |name: &str| {
+                let producer = self.streams.iter().position(|stream| stream.name == name);
+                producer.is_some_and(|producer| !order.contains(&producer))
+            };
+            let ready = |index: &usize| !order.contains(index) && !self.streams[*index].reads().into_iter().any(waits);
+            let next = (0..self.streams.len()).find(ready).expect("no stream reads itself");
+            order.push(next);
+        }
+        order
+    }
 }
 
 impl Stream {

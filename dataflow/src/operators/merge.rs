@@ -1,7 +1,8 @@
 //! `merge`: the union of its inputs by position; a record enters once, if any branch on its input lets it in.
 
+use super::arrival::Arrival;
 use super::{Context, Operator};
-use crate::batch::{Chunk, FiredRank, Rows};
+use crate::batch::{Chunk, Rows};
 use crate::column::Column;
 use crate::kernel::Kernel;
 use crate::whole::Whole;
@@ -19,15 +20,14 @@ struct Entry {
 /// A merge.
 pub struct Merge {
     entries: Vec<Entry>,
-    /// Ports in the order in which one record's effects reach the merge: by depth, then in the order of the text.
-    order: Vec<usize>,
+    arrival: Arrival,
     /// Does a reader need the records as they came? Then those of closed inputs are made whole, too.
     whole: bool,
 }
 
 impl Merge {
     /// One entry per input that the branches name.
-    pub fn new(branches: &[Branch], context: &Context) -> Merge {
+    pub fn new(branches: &[Branch], context: &Context) -> Result<Merge, String> {
         let mut entries: Vec<Entry> = Vec::new();
         for branch in branches {
             let port = branch.input as usize;
@@ -45,16 +45,8 @@ impl Merge {
                 None => entries[index].unconditional = true,
             }
         }
-        Merge { entries, order: places(context), whole: is_whole(context.plan(), context.node) }
+        Ok(Merge { entries, arrival: Arrival::new(context)?, whole: is_whole(context.plan(), context.node) })
     }
-}
-
-/// The ports of a node in the order in which the effects of one record reach it: by depth, then in the order of the text.
-pub fn places(context: &Context) -> Vec<usize> {
-    let inputs = &context.node().inputs;
-    let mut order: Vec<usize> = (0..inputs.len()).collect();
-    order.sort_by_key(|&port| (depth(context.plan(), inputs[port]), inputs[port]));
-    order
 }
 
 /// Do the records of a node travel whole?
@@ -79,20 +71,6 @@ fn is_whole(plan: &Plan, node: u32) -> bool {
     false
 }
 
-/// Number of streams on the longest way from a source to the output of `node`.
-fn depth(plan: &Plan, node: u32) -> usize {
-    let at = &plan.nodes[node as usize];
-    at.inputs
-        .iter()
-        .map(|&input| {
-            let before = &plan.nodes[input as usize];
-            let hop = before.stream != at.stream || matches!(before.op, Op::Input(_));
-            depth(plan, input) + usize::from(hop)
-        })
-        .max()
-        .unwrap_or(0)
-}
-
 impl Entry {
     fn enter(&mut self, chunk: &Chunk, rows: Rows, context: &Context) -> Option<Rows> {
         let mut passed = vec![self.unconditional; rows.len()];
@@ -115,16 +93,6 @@ impl Entry {
     }
 }
 
-/// Rows that came by the input at this place: at one result time those of one input come before those of the next.
-fn routed(rows: Rows, place: u64) -> Rows {
-    let route = |&(route, began, key): &FiredRank| (place.min(255) << 56 | route >> 8, began, key);
-    let rank = match &rows.rank {
-        Some(rank) => rank.iter().map(route).collect(),
-        None => vec![route(&(0, 0, 0)); rows.len()],
-    };
-    Rows { rank: Some(Arc::new(rank)), ..rows }
-}
-
 impl Operator for Merge {
     fn state_version(&self) -> Option<u32> {
         None
@@ -143,10 +111,7 @@ impl Operator for Merge {
             parts[entry.port] = rows.and_then(|rows| entry.enter(chunk, rows, context));
         }
         let ranked = parts.iter().flatten().any(|part| part.rank.is_some());
-        let parts = self.order.iter().zip(1..).filter_map(|(&port, place)| {
-            let part = parts[port].take()?;
-            Some(if ranked { routed(part, place) } else { part })
-        });
-        Rows::in_order(parts.collect())
+        let ranked = |port: usize| Some(self.arrival.ranked(port, parts[port].take()?, ranked));
+        Rows::in_order(self.arrival.ports().into_iter().filter_map(ranked).collect())
     }
 }

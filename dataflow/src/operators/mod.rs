@@ -12,6 +12,7 @@ mod aggregate;
 mod aggregate_released;
 mod aggregate_running;
 mod alert;
+mod arrival;
 mod count_window;
 mod distinct;
 mod filter;
@@ -163,7 +164,7 @@ pub trait Operator {
 /// Makes the operator of a node. Inputs are made by the source.
 pub fn build(context: &Context) -> Result<Box<dyn Operator>, String> {
     Ok(match &context.node().op {
-        Op::Merge(branches) => Box::new(merge::Merge::new(branches, context)),
+        Op::Merge(branches) => Box::new(merge::Merge::new(branches, context)?),
         Op::Timer { interval, initial_delay, event } => {
             Box::new(timer::Timer::new(*interval, *initial_delay, event.clone(), context))
         }
@@ -186,7 +187,7 @@ pub fn build(context: &Context) -> Result<Box<dyn Operator>, String> {
         }
         Op::Alert { .. } => Box::new(alert::Alert),
         Op::Send { .. } | Op::Emit => Box::new(Pass),
-        Op::Join(join) => Box::new(join::Join::new(join, context)),
+        Op::Join(join) => Box::new(join::Join::new(join, context)?),
         Op::Sequence(sequence) => Box::new(sequence::Sequence::new(sequence, context)?),
         Op::Input(_) | Op::Late { .. } => {
             return Err(format!("operator {} of the plan cannot run in this build", context.node));

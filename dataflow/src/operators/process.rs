@@ -1,5 +1,6 @@
 //! `process(f(args))`: the records that a user function emits take the place of its input.
 
+use super::arrival::numbered;
 use super::{Context, Operator};
 use crate::batch::{Chunk, EventTypes, FiredRank, Rows, phase};
 use crate::column::from_values;
@@ -51,10 +52,9 @@ impl Operator for Process {
         let mut evaluator = Evaluator::new(&self.functions);
         for row in 0..rows.len() {
             let values = args.iter().map(|column| column.get(row)).collect();
-            let (inputs, began, hash) = rows.rank.as_ref().map_or((0, 0, 0), |rank| rank[row]);
+            let came = rows.rank.as_ref().map_or((0, 0, 0), |rank| rank[row]);
             for (index, (_, fields)) in (0..).zip(evaluator.process(self.function, values)) {
-                // Records of one cause keep their order wherever their keys send them.
-                rank.push((inputs, began, hash.saturating_add(index)));
+                rank.push(numbered(rows.pos[row], came, index));
                 pos.push(rows.pos[row]);
                 time.push(rows.time[row]);
                 from.push(row);

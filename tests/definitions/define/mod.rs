@@ -133,14 +133,14 @@ impl Run<'_> {
     /// The clock has moved: what it fires, stream by stream.
     fn fire(&mut self) {
         let mut fired: BTreeMap<String, Vec<Rec>> = BTreeMap::new();
-        for index in 0..self.program.streams.len() {
+        for index in self.program.in_order() {
             let stream = &self.program.streams[index];
             let mut sent: Vec<Sent> = Vec::new();
             for from in in_order_of_text(self.program, reads(stream)) {
                 let records = fired.get(&from).cloned().unwrap_or_default();
                 sent.extend(records.into_iter().map(|record| Sent { from: from.clone(), record }));
             }
-            // What one record fires enters by result time; at one time in the order of the producers.
+            // What one record fires enters by result time; at one time in the order of the producers in the text.
             sent.sort_by_key(|sent| sent.record.time);
             let mut results = Vec::new();
             for Sent { from, record } in sent {

@@ -4,6 +4,7 @@
 mod events;
 mod exprs;
 mod joins;
+mod merges;
 mod sequences;
 mod windows;
 
@@ -26,6 +27,8 @@ pub enum Area {
     Joins,
     /// Sequences and patterns, and windows over them.
     Sequences,
+    /// Streams that part and meet again in merges.
+    Merges,
 }
 
 /// Something that can be read: its name and its fields.
@@ -83,15 +86,22 @@ fn program(area: Area, random: &mut Random) -> Program {
         .collect();
     let mut maker = Maker { random, area, program: Program::default(), readable };
     maker.declare();
-    for index in 0..1 + maker.random.below(3) {
+    let count = if area == Area::Merges { 3 + maker.random.below(4) } else { 1 + maker.random.below(3) };
+    for index in 0..count {
         let name = format!("S{index}");
         let (stream, fields) = match area {
             Area::Joins if index == 0 || maker.random.once_in(2) => maker.joined_stream(name),
             Area::Sequences if index == 0 || maker.random.once_in(2) => maker.sequence_stream(name),
+            Area::Merges if index + 1 < count && !maker.random.once_in(4) => maker.plain_stream(name),
+            Area::Merges if !maker.random.once_in(8) => maker.positional_stream(name),
             _ if maker.random.once_in(8) && maker.area == Area::Lateness => maker.late_stream(name),
             _ => maker.windowed_stream(name),
         };
         maker.add(stream, fields);
+    }
+    if maker.random.once_in(2) {
+        // The order of the text need not be that of the dependencies.
+        maker.random.shuffle(&mut maker.program.streams);
     }
     maker.program
 }

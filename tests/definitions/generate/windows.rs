@@ -110,7 +110,7 @@ impl Maker<'_> {
         }
     }
 
-    fn distinct_or_limit(&mut self, ops: &mut Vec<Op>, of: &Readable) {
+    pub(super) fn distinct_or_limit(&mut self, ops: &mut Vec<Op>, of: &Readable) {
         if self.random.once_in(4) {
             ops.push(Op::Limit(1 + self.random.below(12)));
             return;
@@ -212,7 +212,7 @@ impl Maker<'_> {
         true
     }
 
-    fn aggregate_op(&mut self, ops: &mut Vec<Op>, of: &mut Readable, keys: &[Item], windowed: bool) {
+    pub(super) fn aggregate_op(&mut self, ops: &mut Vec<Op>, of: &mut Readable, keys: &[Item], windowed: bool) {
         let items = self.aggregates(of, keys, windowed);
         of.fields = keys.iter().chain(&items).map(|item| item.name.clone()).collect();
         of.fields.dedup();

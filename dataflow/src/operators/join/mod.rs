@@ -27,7 +27,8 @@ mod waiting;
 
 pub use classes::join_key;
 
-use super::{Context, Operator, merge};
+use super::arrival::Arrival;
+use super::{Context, Operator};
 use crate::batch::{Chunk, Rows, phase};
 use crate::clock::{FOREVER, Progress, Watermark};
 use crate::snapshot::{Restore, Snapshot, SnapshotError};
@@ -47,8 +48,7 @@ pub struct Join {
     window: i64,
     /// Per input: do unmatched records give rows?
     kept: Vec<bool>,
-    /// Per input: its place among those that one record reaches.
-    order: Vec<u32>,
+    arrival: Arrival,
     gates: Vec<Gate>,
     waiting: Waiting,
     sides: Vec<Side>,
@@ -61,7 +61,7 @@ pub struct Join {
 
 impl Join {
     /// Lays a join out and compiles what it computes.
-    pub fn new(join: &plan::Join, context: &Context) -> Join {
+    pub fn new(join: &plan::Join, context: &Context) -> Result<Join, String> {
         let inputs = join.names.len();
         let shape = Shape::new(join);
         let kept = |input: usize| match join.kind {
@@ -71,14 +71,12 @@ impl Join {
             JoinKind::Full => true,
         };
         let kept: Vec<bool> = (0..inputs).map(kept).collect();
-        let mut order = vec![0; inputs];
-        merge::places(context).into_iter().zip(0..).for_each(|(input, place)| order[input] = place);
         let gate = |input: usize| {
             Gate::new(input, join.conditions[input].as_ref(), &shape.inlets[input], kept[input], context)
         };
-        Join {
+        Ok(Join {
             window: join.window,
-            order,
+            arrival: Arrival::new(context)?,
             gates: (0..inputs).map(gate).collect(),
             waiting: Waiting::new(&shape.inlets),
             sides: shape.inlets.iter().map(Side::new).collect(),
@@ -88,25 +86,27 @@ impl Join {
             entered: 1,
             kept,
             shape,
-        }
+        })
     }
 
     /// Takes what came; gives what the watermark has reached, in the order in which it enters.
     fn arrive(&mut self, chunk: &Chunk, passed: &[Option<Passed>], progress: &Progress) -> Vec<Entry> {
         let w = progress.last();
+        let rows: Vec<Option<&Rows>> = passed.iter().map(|passed| Some(&passed.as_ref()?.rows)).collect();
+        let order = self.arrival.order(&rows);
         let all = || passed.iter().enumerate().filter_map(|(input, passed)| Some((input, passed.as_ref()?)));
         let reached =
             |(_, passed): (usize, &Passed)| passed.picked.iter().all(|row| passed.rows.time[*row as usize] <= w);
         let mut places = Vec::new();
         if self.waiting.len() == 0 && all().all(reached) {
             for (input, passed) in all() {
-                self.take(input, passed, chunk.seq, &mut places);
+                self.take((input, &order[input]), passed, chunk.seq, &mut places);
             }
             // The places of each input are in order already.
             places.sort();
         } else {
             for (input, passed) in all() {
-                let place = |row: u32| self.place(input, passed, chunk.seq, row);
+                let place = |row: u32| place((input, &order[input]), passed, chunk.seq, row);
                 let picked: Vec<Place> = passed.picked.iter().map(|row| place(*row)).collect();
                 self.waiting.push(input, &passed.arrivals, &passed.picked, &picked);
             }
@@ -127,13 +127,8 @@ impl Join {
         entries.collect()
     }
 
-    fn place(&self, input: usize, passed: &Passed, chunk: u64, row: u32) -> Place {
-        let (time, pos) = (passed.rows.time[row as usize], passed.rows.pos[row as usize]);
-        Place { time, chunk, pos, order: self.order[input], row, input: input as u32 }
-    }
-
     /// Takes records all of which enter at once.
-    fn take(&mut self, input: usize, passed: &Passed, chunk: u64, places: &mut Vec<Place>) {
+    fn take(&mut self, (input, order): (usize, &[u32]), passed: &Passed, chunk: u64, places: &mut Vec<Place>) {
         let time = |row: &u32| passed.rows.time[*row as usize];
         let mut sorted = std::borrow::Cow::Borrowed(&passed.picked);
         if !passed.picked.is_sorted_by_key(time) {
@@ -141,8 +136,8 @@ impl Join {
         }
         let first = self.sides[input].records.len() as u32;
         self.sides[input].append(&passed.arrivals, &sorted, self.kept[input]);
-        let place = |(&row, number): (&u32, u32)| Place { row: number, ..self.place(input, passed, chunk, row) };
-        places.extend(sorted.iter().zip(first..).map(place));
+        let numbered = |(&row, number): (&u32, u32)| Place { row: number, ..place((input, order), passed, chunk, row) };
+        places.extend(sorted.iter().zip(first..).map(numbered));
     }
 
     /// Combines all entries with those before them.
@@ -188,6 +183,12 @@ impl Join {
     }
 }
 
+/// Where a row of an input stands, given the places of its rows in the chunk.
+fn place((input, order): (usize, &[u32]), passed: &Passed, chunk: u64, row: u32) -> Place {
+    let (time, pos) = (passed.rows.time[row as usize], passed.rows.pos[row as usize]);
+    Place { time, chunk, pos, order: order[row as usize], row, input: input as u32 }
+}
+
 /// A record enters behind the record whose clock has reached its time, and not before it came.
 fn entry(place: &Place, number: u64, chunk: &Chunk, progress: &Progress) -> Entry {
     let own = (place.chunk == chunk.seq).then_some((place.pos >> phase::BITS) as usize);
@@ -197,14 +198,6 @@ fn entry(place: &Place, number: u64, chunk: &Chunk, progress: &Progress) -> Entr
     };
     let pos = (index as u64) << phase::BITS | phase::FIRED;
     Entry { time: place.time, pos, input: place.input, row: place.row, number }
-}
-
-/// Notes late records of inputs, those of one position in the order in which they arrive.
-fn note_late(mut late: Vec<(usize, Rows)>, order: &[u32], context: &Context) {
-    late.sort_by_key(|(input, _)| order[*input]);
-    for (input, rows) in &late {
-        (0..rows.len()).for_each(|row| context.late(*input, rows, row));
-    }
 }
 
 impl Operator for Join {
@@ -229,7 +222,9 @@ impl Operator for Join {
             late.extend(behind.map(|rows| (input, rows)));
             passed.push(timely.and_then(|rows| gate.pass(chunk, rows, context)));
         }
-        note_late(late, &self.order, context);
+        let ports = self.arrival.ports();
+        late.sort_by_key(|(input, _)| ports.iter().position(|port| port == input));
+        late.iter().for_each(|(input, rows)| (0..rows.len()).for_each(|row| context.late(*input, rows, row)));
         let entries = self.arrive(chunk, &passed, &progress);
         let matched = self.enter(&Passage { chunk, entries: &entries, context });
         let mut parts = self.leave(chunk, &progress, context);

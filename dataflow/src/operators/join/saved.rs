@@ -100,7 +100,7 @@ impl Join {
             realign(&mut part.records, &saved[input], &sources(input, inlet, context), inlet)?;
             match part.places {
                 Some(places) if places.len() == part.records.len() => {
-                    self.waiting.restore((input, self.order[input]), &part.records, places);
+                    self.waiting.restore(input, &part.records, places);
                 }
                 Some(_) => return Err(SnapshotError::Damaged),
                 None => held[input].push((part.records, part.matched)),

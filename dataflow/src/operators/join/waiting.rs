@@ -18,7 +18,7 @@ pub struct Place {
     pub chunk: u64,
     /// Position in the chunk.
     pub pos: u64,
-    /// Place of its input among those that one record reaches.
+    /// Its place among what one record causes in the chunk.
     pub order: u32,
     /// Row among the records of its input.
     pub row: u32,
@@ -80,9 +80,9 @@ impl Waiting {
     }
 
     /// Takes records over that stood in these places.
-    pub fn restore(&mut self, (input, order): (usize, u32), records: &Records, places: Vec<Place>) {
+    pub fn restore(&mut self, input: usize, records: &Records, places: Vec<Place>) {
         let rows: Vec<u32> = (0..records.len() as u32).collect();
-        let place = |place: Place| Place { input: input as u32, order, ..place };
+        let place = |place: Place| Place { input: input as u32, ..place };
         let places: Vec<Place> = places.into_iter().map(place).collect();
         self.push(input, &records.gather(&rows), &rows, &places);
     }

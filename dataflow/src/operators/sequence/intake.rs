@@ -14,8 +14,8 @@ use crate::clock::Progress;
 use crate::column::{Column, StrColumn};
 use crate::kernel::Kernel;
 use crate::operators::Context;
+use crate::operators::arrival::Arrival;
 use crate::operators::key::{KeyColumns, Keys};
-use crate::operators::merge::places;
 use crate::whole::Whole;
 use rarog_lang::plan::{Mode, Sequence};
 use std::collections::VecDeque;
@@ -35,13 +35,16 @@ pub struct EventBatch {
     pub keys: KeyColumns,
     /// For each probe of the port the hash of the values, per row.
     pub probes: Vec<KeyColumns>,
+    /// Per row its place among what one record causes in the chunk.
+    pub places: Vec<u32>,
 }
 
-/// A record in order. Fields stand in the order by which records are taken: batches of one chunk are in that of their ports.
+/// A record in order. Fields stand in the order by which records are taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Entry {
     time: i64,
     pos: u64,
+    place: u32,
     /// Index of its batch: of this chunk, or of those that are kept.
     batch: u32,
     row: u32,
@@ -52,12 +55,11 @@ pub struct Entry {
 struct Waiting {
     entry: Entry,
     seq: u64,
-    place: u32,
 }
 
 impl Waiting {
     fn order(&self) -> (i64, u64, u64, u32, u32) {
-        (self.entry.time, self.seq, self.entry.pos, self.place, self.entry.row)
+        (self.entry.time, self.seq, self.entry.pos, self.entry.place, self.entry.row)
     }
 }
 
@@ -66,13 +68,14 @@ struct Port {
     filters: Vec<Option<Kernel>>,
     keys: Keys,
     probes: Vec<Keys>,
-    /// Order among the ports of what one record causes.
-    place: u32,
 }
 
 /// The ports and what waits.
 pub struct Intake {
     ports: Vec<Port>,
+    arrival: Arrival,
+    /// Number of records that a state was taken over with.
+    taken_over: u32,
     /// Do rows matter that nothing takes?
     strict: bool,
     waiting: VecDeque<Waiting>,
@@ -82,7 +85,7 @@ pub struct Intake {
 
 impl Intake {
     /// Compiles what is evaluated per row.
-    pub fn new(sequence: &Sequence, automaton: &Automaton, context: &Context) -> Intake {
+    pub fn new(sequence: &Sequence, automaton: &Automaton, context: &Context) -> Result<Intake, String> {
         let mut ports: Vec<Port> = Vec::new();
         for (port, filters) in automaton.filters.iter().enumerate() {
             let layout = context.input_layout(port);
@@ -91,13 +94,10 @@ impl Intake {
                 filters: filters.iter().map(|filter| filter.as_ref().map(compile)).collect(),
                 keys: Keys::of_port(sequence.key.iter().map(|key| &key.values[port]), port, context),
                 probes: automaton.probes[port].iter().map(|probe| Keys::of_port(probe, port, context)).collect(),
-                place: 0,
             });
         }
-        for (port, place) in places(context).into_iter().zip(0..) {
-            ports[port].place = place;
-        }
-        Intake { ports, strict: sequence.mode == Mode::Strict, waiting: VecDeque::new(), kept: Vec::new() }
+        let (arrival, strict) = (Arrival::new(context)?, sequence.mode == Mode::Strict);
+        Ok(Intake { ports, arrival, taken_over: 0, strict, waiting: VecDeque::new(), kept: Vec::new() })
     }
 
     /// Evaluates the rows of a port; late ones are given away.
@@ -143,7 +143,7 @@ impl Intake {
         let picked: Vec<u32> = (0..rows.len() as u32).filter(taken).collect();
         let keys = at.keys.of_rows(&rows, &picked);
         let probes = at.probes.iter_mut().map(|probe| probe.of_rows(&rows, &picked)).collect();
-        EventBatch { port, seq, rows, masks, keys, probes }
+        EventBatch { port, seq, rows, masks, keys, probes, places: Vec::new() }
     }
 
     /// Batches and rows of all records that wait, in order.
@@ -154,7 +154,8 @@ impl Intake {
 
     /// Lets records wait that did so when a state was written down.
     pub fn restore(&mut self, port: usize, seq: u64, rows: Rows) {
-        let batch = self.evaluate(port, seq, rows);
+        let mut batch = self.evaluate(port, seq, rows);
+        batch.places = self.arrival.taken_over(port, batch.rows.len(), &mut self.taken_over);
         // What ran into a limit was reported then.
         self.ports[port].filters.iter_mut().flatten().for_each(|kernel| _ = kernel.limit_hits());
         let batches = [batch];
@@ -162,9 +163,12 @@ impl Intake {
         self.keep(&batches, &entries);
     }
 
-    /// Puts the batches of one chunk into the order in which what one record causes reaches them.
-    pub fn sort(&self, batches: &mut [EventBatch]) {
-        batches.sort_by_key(|batch| self.ports[batch.port].place);
+    /// Gives the rows of the batches of one chunk their places.
+    pub fn place(&self, batches: &mut [EventBatch]) {
+        let mut ports = vec![None; self.ports.len()];
+        batches.iter().for_each(|batch| ports[batch.port] = Some(&batch.rows));
+        let mut places = self.arrival.order(&ports);
+        batches.iter_mut().for_each(|batch| batch.places = std::mem::take(&mut places[batch.port]));
     }
 
     /// The records of the batches of one chunk, in order.
@@ -173,7 +177,13 @@ impl Intake {
         for (index, batch) in batches.iter().enumerate() {
             let taken = |row: &usize| self.strict || batch.masks[*row] != 0;
             let (time, pos) = (&batch.rows.time, &batch.rows.pos);
-            let entry = |row: usize| Entry { time: time[row], pos: pos[row], batch: index as u32, row: row as u32 };
+            let entry = |row: usize| Entry {
+                time: time[row],
+                pos: pos[row],
+                place: batch.places[row],
+                batch: index as u32,
+                row: row as u32,
+            };
             entries.extend((0..batch.rows.len()).filter(taken).map(entry));
         }
         if !entries.is_sorted() {
@@ -217,13 +227,11 @@ impl Intake {
             if own.is_empty() {
                 continue;
             }
-            let place = self.ports[batch.port].place;
             let rows: Vec<u32> = own.iter().map(|entry| entry.row).collect();
-            let kept = self.place(batch.take(&rows));
+            let kept = self.put_by(batch.take(&rows));
             waiting.extend(own.iter().zip(0..).map(|(entry, row)| Waiting {
                 entry: Entry { batch: kept, row, ..**entry },
                 seq: batch.seq,
-                place,
             }));
         }
         waiting.sort_by_key(Waiting::order);
@@ -238,7 +246,7 @@ impl Intake {
         }
     }
 
-    fn place(&mut self, batch: EventBatch) -> u32 {
+    fn put_by(&mut self, batch: EventBatch) -> u32 {
         let rows = batch.rows.len();
         let free = self.kept.iter().position(Option::is_none).unwrap_or(self.kept.len());
         if free == self.kept.len() {
@@ -289,6 +297,7 @@ impl EventBatch {
             masks: rows.iter().map(|&row| self.masks[row as usize]).collect(),
             keys: self.keys.take(rows),
             probes: self.probes.iter().map(|probe| probe.take(rows)).collect(),
+            places: rows.iter().map(|&row| self.places[row as usize]).collect(),
         }
     }
 }

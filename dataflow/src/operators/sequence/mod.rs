@@ -53,7 +53,7 @@ impl Sequence {
         let same: Vec<usize> = inputs.iter().map(first).collect();
         let automaton = Automaton::new(sequence, &same)?;
         Ok(Sequence {
-            intake: Intake::new(sequence, &automaton, context),
+            intake: Intake::new(sequence, &automaton, context)?,
             engine: Engine::new(sequence, automaton, context),
             watermark: context.watermark(),
             same,
@@ -119,7 +119,7 @@ impl Operator for Sequence {
             let Some(rows) = rows.filter(|_| self.same[port] == port) else { continue };
             batches.extend(self.intake.batch(port, rows, chunk, &progress, context));
         }
-        self.intake.sort(&mut batches);
+        self.intake.place(&mut batches);
         self.take(&batches, chunk, &progress, context);
         self.engine.expire(progress.last(), &progress);
         self.watermark.pass(chunk);

@@ -47,6 +47,7 @@ use std::sync::Arc;
 /// What readers of a stream read.
 #[derive(Clone, Debug)]
 struct Known {
+    stream: plan::StreamId,
     node: NodeId,
     shape: Shape,
     /// Its own name, and below a chain of mere filters that of the event type.
@@ -234,7 +235,8 @@ impl<'s, 'a: 's> Streams<'s, 'a> {
         let typed = record.event.as_ref() == Some(&ast.name.name);
         let (node, of_late, revised) = (record.node, of_late.is_some(), record.revised);
         let shape = if affordable { record.into_shape() } else { Shape::unknown() };
-        let known = Known { node, shape, names, clock, typed, late, late_node: None, of_late, revised, vague };
+        let stream = id(index);
+        let known = Known { stream, node, shape, names, clock, typed, late, late_node: None, of_late, revised, vague };
         if self.is_meant(ast) {
             self.known.insert(ast.name.name.clone(), known);
         }

@@ -66,9 +66,8 @@ impl<'s, 'a: 's> Streams<'s, 'a> {
         if let Some(known) = self.known.get_mut(&name.name) {
             if !known.typed {
                 let layout = self.graph.layout_of(known.node);
-                let of = self.graph.nodes[known.node as usize].stream;
                 let retype = Op::Retype(name.name.clone());
-                known.node = self.graph.add(retype, vec![known.node], layout, of, name.span);
+                known.node = self.graph.add(retype, vec![known.node], layout, known.stream, name.span);
                 known.typed = true;
             }
             let Known { node, shape, names, clock, of_late, revised, .. } = known.clone();
