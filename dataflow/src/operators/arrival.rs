@@ -141,7 +141,8 @@ impl Arrival {
             _ => false,
         };
         let numbers = all.iter().any(|way| way.parts.len() > 1);
-        self.mixed = numbers || order.windows(2).any(|pair| overlaps(pair) && ways[pair[0]].len() + ways[pair[1]].len() > 2);
+        self.mixed =
+            numbers || order.windows(2).any(|pair| overlaps(pair) && ways[pair[0]].len() + ways[pair[1]].len() > 2);
         for (&port, place) in order.iter().zip(1..) {
             self.ports[port].direct = place;
             self.ports[port].places = ways[port].iter().map(|(way, places)| (*places, ranks.of(way))).collect();

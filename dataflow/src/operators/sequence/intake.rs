@@ -229,10 +229,11 @@ impl Intake {
             }
             let rows: Vec<u32> = own.iter().map(|entry| entry.row).collect();
             let kept = self.put_by(batch.take(&rows));
-            waiting.extend(own.iter().zip(0..).map(|(entry, row)| Waiting {
-                entry: Entry { batch: kept, row, ..**entry },
-                seq: batch.seq,
-            }));
+            waiting.extend(
+                own.iter()
+                    .zip(0..)
+                    .map(|(entry, row)| Waiting { entry: Entry { batch: kept, row, ..**entry }, seq: batch.seq }),
+            );
         }
         waiting.sort_by_key(Waiting::order);
         let overlaps = match (self.waiting.back(), waiting.first()) {
