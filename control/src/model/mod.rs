@@ -8,9 +8,14 @@
 //! coordinator (no clock, no randomness, ordered maps only); a command that was overruled meanwhile is refused by it and
 //! changes nothing. Nothing here does I/O.
 
+pub mod apply;
 pub mod command;
+#[cfg(test)]
+pub(crate) mod fixture;
 pub mod ids;
+pub mod lookup;
 pub mod names;
+pub mod placement;
 pub mod secret;
 pub mod spec;
 pub mod state;

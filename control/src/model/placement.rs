@@ -1,0 +1,155 @@
+//! Where a pipeline is to run: its affinity if that worker can take it, else a worker without a replica of the same pipeline,
+//! the least loaded among those, the first by name among equals.
+//!
+//! Load is pipelines per processor; what is placed counts, not what workers say of themselves, because the latter is late. A
+//! pipeline whose move is pending counts where it goes. Pure: the same state gives the same target on every coordinator.
+//! Invariant: a target is ready, speaks the protocol, has room, and was allowed by whoever asks.
+
+use super::ids::{PipelineKey, WorkerId};
+use super::state::{State, Worker};
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Which pipelines are where. Whoever plans several moves does them here as well, so that each sees those before it.
+#[derive(Debug)]
+pub struct Occupancy<'a> {
+    state: &'a State,
+    on: BTreeMap<WorkerId, BTreeSet<PipelineKey>>,
+}
+
+impl<'a> Occupancy<'a> {
+    /// As it is in this state.
+    pub fn of(state: &'a State) -> Occupancy<'a> {
+        let mut occupancy = Occupancy { state, on: BTreeMap::new() };
+        let pending = state.all_pending();
+        for (key, pipeline) in state.groups.values().flat_map(|group| &group.pipelines) {
+            let target = pending.get(key).map(|(_, migration)| &migration.target);
+            if let Some(worker) = target.or(pipeline.placement.as_ref().map(|it| &it.worker)) {
+                occupancy.put(key, worker);
+            }
+        }
+        occupancy
+    }
+
+    /// The worker that a pipeline should run on; `None`: no allowed one can take it. Where it is now counts against it.
+    pub fn target(&self, key: &PipelineKey, allowed: &dyn Fn(&WorkerId) -> bool) -> Option<WorkerId> {
+        let workers = self.state.workers.iter();
+        let fit = workers.filter(|(id, worker)| worker.takes_pipelines() && self.has_room(id) && allowed(id));
+        let candidates: Vec<(&WorkerId, &Worker)> = fit.collect();
+        let affinity = self.state.spec_of(key).and_then(|spec| spec.worker_affinity.as_deref());
+        let wanted = candidates.iter().find(|(id, _)| affinity == Some(id.as_str()));
+        let best = || {
+            candidates.iter().min_by(|(a, _), (b, _)| {
+                let spread = self.siblings(key, a).cmp(&self.siblings(key, b));
+                spread.then_with(|| self.compare(a, b)).then_with(|| a.cmp(b))
+            })
+        };
+        wanted.or_else(best).map(|(id, _)| (*id).clone())
+    }
+
+    /// A pipeline is here now.
+    pub fn put(&mut self, key: &PipelineKey, worker: &WorkerId) {
+        self.on.entry(worker.clone()).or_default().insert(key.clone());
+    }
+
+    /// A pipeline is not here any more.
+    pub fn take(&mut self, key: &PipelineKey, worker: &WorkerId) {
+        if let Some(keys) = self.on.get_mut(worker) {
+            keys.remove(key);
+        }
+    }
+
+    /// The pipelines on a worker.
+    pub fn on(&self, worker: &WorkerId) -> impl Iterator<Item = &PipelineKey> {
+        self.on.get(worker).into_iter().flatten()
+    }
+
+    /// Their number.
+    pub fn count(&self, worker: &WorkerId) -> u64 {
+        self.on.get(worker).map_or(0, |keys| keys.len() as u64)
+    }
+
+    /// Which of two workers carries more for its size?
+    pub fn compare(&self, a: &WorkerId, b: &WorkerId) -> Ordering {
+        (self.count(a) * self.cores(b)).cmp(&(self.count(b) * self.cores(a)))
+    }
+
+    /// Does the higher load of the two become lower when a pipeline goes from one worker to another?
+    pub fn is_relief(&self, from: &WorkerId, to: &WorkerId) -> bool {
+        (self.count(to) + 1) * self.cores(from) < self.count(from) * self.cores(to)
+    }
+
+    /// Other replicas of the same pipeline on a worker.
+    pub fn siblings(&self, key: &PipelineKey, worker: &WorkerId) -> usize {
+        let replica = |replica| PipelineKey { replica, ..key.clone() };
+        let keys = self.on.get(worker).map(|keys| keys.range(replica(0)..=replica(u16::MAX)));
+        keys.map_or(0, |keys| keys.filter(|other| *other != key).count())
+    }
+
+    /// Is a worker below the number of pipelines that it says it can carry?
+    pub fn has_room(&self, worker: &WorkerId) -> bool {
+        let most = self.state.workers.get(worker).map_or(0, |it| it.capacity.max_pipelines);
+        self.count(worker) < u64::from(most)
+    }
+
+    fn cores(&self, worker: &WorkerId) -> u64 {
+        self.state.workers.get(worker).map_or(1, |it| u64::from(it.capacity.cpu_cores.max(1)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::fixture::{Fixture, group, key, pipeline, worker};
+    use crate::model::spec::PipelineSpec;
+    use crate::model::state::WorkerStatus;
+
+    fn keys(name: &str, replicas: u16) -> Vec<PipelineKey> {
+        (0..replicas).map(|replica| key(9, name, replica)).collect()
+    }
+
+    #[test]
+    fn replicas_are_spread_and_the_rest_goes_where_least_is() {
+        let mut fixture = Fixture::with_workers(3);
+        fixture.deploy(1, group("x", vec![pipeline("x")]));
+        let replicated = PipelineSpec { replicas: 4, partition_key: Some("k".into()), ..pipeline("a") };
+        fixture.deploy(9, group("g", vec![replicated, pipeline("b")]));
+        assert_eq!(fixture.where_are(&keys("a", 4)), ["worker-2", "worker-3", "worker-1", "worker-2"]);
+        assert_eq!(fixture.where_are(&keys("b", 1)), ["worker-3"]);
+    }
+
+    #[test]
+    fn affinity_counts_where_it_can() {
+        let mut fixture = Fixture::with_workers(3);
+        let to = |name: &str, worker: &str| PipelineSpec { worker_affinity: Some(worker.into()), ..pipeline(name) };
+        let all = vec![to("a", "worker-3"), to("b", "worker-3"), to("c", "nobody"), to("d", "worker-2")];
+        fixture.set_status(2, WorkerStatus::Draining);
+        fixture.deploy(9, group("g", all));
+        let keys: Vec<_> = ["a", "b", "c", "d"].map(|name| key(9, name, 0)).into();
+        assert_eq!(fixture.where_are(&keys), ["worker-3", "worker-3", "worker-1", "worker-1"]);
+    }
+
+    #[test]
+    fn load_is_per_processor_and_ends_at_the_limit() {
+        let mut fixture = Fixture::with_workers(2);
+        let capacity = &mut fixture.state.workers.get_mut(&worker(1)).expect("it is there").capacity;
+        (capacity.cpu_cores, capacity.max_pipelines) = (12, 4);
+        fixture.deploy_filters(6);
+        let keys: Vec<_> = (1..=6).map(|n| fixture.filter(n)).collect();
+        let expected = ["worker-1", "worker-2", "worker-1", "worker-1", "worker-1", "worker-2"];
+        assert_eq!(fixture.where_are(&keys), expected);
+    }
+
+    #[test]
+    fn only_workers_that_can_run_it_are_targets() {
+        let mut fixture = Fixture::with_workers(4);
+        fixture.deploy(9, group("g", vec![]));
+        fixture.set_status(1, WorkerStatus::Unhealthy);
+        fixture.set_status(2, WorkerStatus::Draining);
+        fixture.state.workers.get_mut(&worker(3)).expect("it is there").protocol = 0;
+        let target = |fixture: &Fixture| Occupancy::of(&fixture.state).target(&key(9, "a", 0), &|_| true);
+        assert_eq!(target(&fixture), Some(worker(4)));
+        fixture.state.workers.get_mut(&worker(4)).expect("it is there").capacity.max_pipelines = 0;
+        assert_eq!(target(&fixture), None);
+    }
+}
