@@ -4,9 +4,9 @@
 //! to the leader that is known when it is made; one that leads no more is not waited for.
 
 use super::agreement::{Agreement, Leading};
+use super::detector::FailureDetector;
 use super::fleet::{Digest, Fleet};
 use super::hub::Hub;
-use super::detector::FailureDetector;
 use crate::http_client::HttpClient;
 use crate::model::ids::NodeId;
 use crate::model::secret::Secret;

@@ -2,12 +2,11 @@
 
 use super::agreement::{Agreement, Leading, Undecided};
 use super::liveness::Deadlines;
-use crate::model::command::{Change, Outcome};
+use crate::model::apply::apply;
+use crate::model::command::{Change, Command, Outcome};
 use crate::model::ids::{PipelineKey, Uuid, WorkerId};
 use crate::model::spec::{ConnectorSpec, GroupSpec, PipelineSpec};
-use crate::model::state::{
-    Capacity, Connector, Group, Phase, Pipeline, Placement, State, Worker, WorkerStatus,
-};
+use crate::model::state::{Capacity, Connector, Group, Phase, Pipeline, Placement, State};
 use crate::seams::{Clock, Entropy, Pending};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -75,22 +74,14 @@ impl Agreement for Alone {
             return Box::pin(async { Err(Undecided::NoLeader) });
         }
         self.submitted.lock().expect("no test panics with it").push(change.clone());
-        if let Change::Register { worker, address, api_key, instance, protocol, capacity } = change {
-            let registered = Worker {
-                address,
-                api_key,
-                instance,
-                protocol,
-                capacity,
-                status: WorkerStatus::Ready,
-                reason: None,
-                since_ms: 0,
-            };
-            self.change(|state| {
-                state.workers.insert(worker, registered);
-            });
-        }
-        Box::pin(async { Ok(Outcome::Applied) })
+        let command = Command { at_ms: NOW_MS, change };
+        let mut outcome = Outcome::Unchanged;
+        self.states.send_modify(|state| {
+            let mut next = State::clone(state);
+            outcome = apply(&mut next, &command);
+            *state = Arc::new(next);
+        });
+        Box::pin(async { Ok(outcome) })
     }
 
     fn read(&self, _: Duration) -> Pending<'static, Option<Arc<State>>> {
@@ -103,12 +94,15 @@ impl Agreement for Alone {
     }
 }
 
+/// The time of tests, Unix time, ms.
+const NOW_MS: u64 = 1_000_000;
+
 /// A clock that stands still.
 pub(super) struct Still;
 
 impl Clock for Still {
     fn now_ms(&self) -> u64 {
-        1_000_000
+        NOW_MS
     }
 }
 
@@ -124,7 +118,7 @@ impl Entropy for Counting {
 
 /// The key of the pipeline of [`formed`].
 pub(super) fn key() -> PipelineKey {
-    PipelineKey { group: Uuid::from_u128(9), name: "p".into(), replica: 0 }
+    PipelineKey::new(Uuid::from_u128(9), "p", 0)
 }
 
 /// A formed cluster, with a pipeline on worker `w`, process 1, epoch 3.
@@ -155,7 +149,6 @@ pub(super) fn formed() -> State {
     };
     let pipeline = Pipeline {
         id: Uuid::from_u128(4),
-        incarnation: 1,
         replicas: 1,
         revision: 1,
         epoch: 3,
@@ -166,7 +159,9 @@ pub(super) fn formed() -> State {
     state.connectors.insert("m".into(), Connector { spec: connector, revision: 1 });
     let spec = GroupSpec { name: "g".into(), pipelines: vec![spec], routes: vec![] };
     let pipelines = BTreeMap::from([(key(), pipeline)]);
-    state.groups.insert(key().group, Group { spec, number: 0, created_ms: 0, revision: 1, pipelines });
+    let facts = BTreeMap::new();
+    let group = Group { spec, number: 0, created_ms: 0, revision: 1, incarnation: 1, facts, pipelines };
+    state.groups.insert(key().group, group);
     state
 }
 

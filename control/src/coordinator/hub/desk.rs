@@ -146,7 +146,8 @@ impl Desk {
             Done::Read(questions, state) => {
                 self.is_reading = false;
                 self.start_read();
-                let answer = |q: Question| ToAgent::Owned { request: q.request, verdict: self.verdict(&q, state.as_deref()) };
+                let answer =
+                    |q: Question| ToAgent::Owned { request: q.request, verdict: self.verdict(&q, state.as_deref()) };
                 questions.into_iter().map(answer).collect()
             }
             Done::Recorded(request, outcome) => {

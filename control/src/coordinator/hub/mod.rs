@@ -105,10 +105,7 @@ impl Hub {
 
     /// The endpoints for workers' sockets.
     pub fn router(self: &Arc<Hub>) -> Router {
-        Router::new()
-            .route(AGENT_PATH, get(agent))
-            .route(FRAMES_PATH, get(frames_socket))
-            .with_state(self.clone())
+        Router::new().route(AGENT_PATH, get(agent)).route(FRAMES_PATH, get(frames_socket)).with_state(self.clone())
     }
 
     /// A heartbeat, or a registration, has come over REST.

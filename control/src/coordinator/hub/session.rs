@@ -167,7 +167,8 @@ fn check(hub: &Hub, hello: &Hello) -> Result<(), Rejection> {
         return Err(Rejection::NotNow("this coordinator is stopping".into()));
     }
     if hello.protocol != PROTOCOL {
-        let message = format!("the worker speaks version {} of the protocol, this coordinator {PROTOCOL}", hello.protocol);
+        let message =
+            format!("the worker speaks version {} of the protocol, this coordinator {PROTOCOL}", hello.protocol);
         return Err(Rejection::Refused("protocol", message));
     }
     if !(hub.config.may_register)(hello.api_key.as_ref().map(|key| key.expose())) {

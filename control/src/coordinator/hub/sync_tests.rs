@@ -2,15 +2,13 @@
 
 use super::*;
 use crate::model::spec::GroupSpec;
-use crate::model::state::{
-    Capacity, Group, MigrationReason, Pipeline, Placement, Tombstone, Worker,
-};
+use crate::model::state::{Capacity, Group, MigrationReason, Pipeline, Placement, Tombstone, Worker};
 use std::collections::BTreeSet;
 
 const PROCESS: Uuid = Uuid::from_u128(1);
 
 fn key(name: &str) -> PipelineKey {
-    PipelineKey { group: Uuid::from_u128(9), name: name.into(), replica: 0 }
+    PipelineKey::new(Uuid::from_u128(9), name, 0)
 }
 
 fn id(name: &str) -> WorkerId {
@@ -32,7 +30,6 @@ fn state(pipelines: &[(&str, &str, EpochNumber)]) -> State {
         };
         let pipeline = Pipeline {
             id: Uuid::nil(),
-            incarnation: 1,
             replicas: 1,
             revision: 1,
             epoch: *epoch,
@@ -42,7 +39,8 @@ fn state(pipelines: &[(&str, &str, EpochNumber)]) -> State {
         (key(name), pipeline)
     });
     let spec = GroupSpec { name: "g".into(), pipelines: vec![], routes: vec![] };
-    let group = Group { spec, number: 0, created_ms: 0, revision: 1, pipelines: pipelines.collect() };
+    let (facts, pipelines) = (BTreeMap::new(), pipelines.collect());
+    let group = Group { spec, number: 0, created_ms: 0, revision: 1, incarnation: 1, facts, pipelines };
     state.groups.insert(Uuid::from_u128(9), group);
     state
 }
@@ -58,6 +56,7 @@ fn migrate(state: &mut State, name: &str, status: MigrationStatus) -> Uuid {
         source: Some(id("w")),
         target: id("v"),
         epoch: 2,
+        with_state: true,
         reason: MigrationReason::Drain,
         status,
         started_ms: 0,
@@ -152,9 +151,8 @@ fn sessions_to_be_removed_go_round_among_the_live_workers() {
     }
     let mut books = ["u", "v", "w"].map(|name| (id(name), Book::default()));
     let mut asked = |now_ms| {
-        let [_, v, w] = books.each_mut().map(|(id, book)| {
-            book.graves(&state, id, now_ms).into_keys().collect::<BTreeSet<_>>()
-        });
+        let [_, v, w] =
+            books.each_mut().map(|(id, book)| book.graves(&state, id, now_ms).into_keys().collect::<BTreeSet<_>>());
         (v, w)
     };
     let (v, w) = asked(0);

@@ -330,7 +330,8 @@ async fn heartbeat_frames_are_answered_as_ever() {
     let beat = json!({"type": "Heartbeat", "events_processed": 7, "pipelines_running": 2, "pipeline_metrics": []});
     client.send(&beat).await;
     assert_eq!(client.json().await, Some(json!({"type": "HeartbeatAck"})));
-    let events = |bench: &Bench| bench.hub.fleet().workers.get(&WorkerId::new("old")).map(|s| s.metrics.events_processed);
+    let events =
+        |bench: &Bench| bench.hub.fleet().workers.get(&WorkerId::new("old")).map(|s| s.metrics.events_processed);
     bench.until("the leader sees it", |bench| events(bench) == Some(7)).await;
     drop(client);
     bench.until("its end is seen", |bench| bench.hub.live_sockets() == 0).await;
