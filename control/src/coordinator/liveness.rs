@@ -11,6 +11,7 @@
 
 use super::fleet::{Digest, Fleet, Line, Seen, Sight, Sweep};
 use crate::model::ids::{NodeId, Uuid, WorkerId};
+pub use crate::model::observed::Verdict;
 use crate::model::state::State;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -23,17 +24,6 @@ pub struct Deadlines {
     pub ping: Duration,
     /// For those that send heartbeats.
     pub heartbeat: Duration,
-}
-
-/// What is known of a worker's process.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// It lives.
-    Alive,
-    /// It does not, and why, for people.
-    Gone(String),
-    /// Not known so far: what was decided before stays.
-    Unknown,
 }
 
 /// See the module's head.
