@@ -1,46 +1,11 @@
-//! The `rarog` binary: command line and glue, the only place that knows all the crates.
+//! The `rarog` binary: the allocator, and the library's command line.
 
-#[macro_use]
-mod stderr;
-mod args;
-mod check;
-#[cfg(feature = "demo")]
-mod demo;
-mod files;
-mod generate;
-mod program;
-mod run;
-mod stdout;
-
-use args::Command;
 use std::process::ExitCode;
 
 /// Gives memory back to the system when the state of a flood of keys has gone.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Exit codes (docs/cli.md); 0 is ok.
-pub mod exit {
-    /// A check failed, or a pipeline did.
-    pub const FAILED: u8 = 1;
-    /// Usage, or a file that cannot be read.
-    pub const USAGE: u8 = 2;
-    /// A connector could not be reached in time.
-    pub const UNREACHABLE: u8 = 3;
-    /// Another run of the same name has taken the connection.
-    pub const TAKEN_OVER: u8 = 4;
-}
-
 fn main() -> ExitCode {
-    match args::parse().command {
-        Command::Run(args) => run::main(&args),
-        Command::Simulate(args) => run::main(&args.into()),
-        Command::Check(args) => check::check(&args),
-        Command::Fmt(args) => check::format(&args),
-        Command::Explain(args) => check::explain(&args),
-        Command::Graph(args) => check::graph(&args),
-        #[cfg(feature = "demo")]
-        Command::Demo(args) => demo::main(&args),
-        Command::Generate(args) => generate::main(&args),
-    }
+    rarog::main()
 }

@@ -3,7 +3,7 @@
 //! ```text
 //!   REST, CLI ──> coordinator ──> raft ──> model (State, apply, reconcile)
 //!                     │ wire                    ^ the only mutation
-//!                   agent ──> Engine ◄── rarog run
+//!                   agent ──> Engine
 //!                               │
 //!                    the binary implements it with dataflow and connectors
 //! ```
@@ -12,7 +12,6 @@
 
 pub mod agent;
 pub mod coordinator;
-pub mod engine;
 pub mod http_client;
 pub mod model;
 pub mod seams;

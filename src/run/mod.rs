@@ -2,7 +2,7 @@
 
 mod checkpoint;
 mod dead;
-mod engine;
+pub mod engine;
 pub mod host;
 pub mod live;
 mod on_file;

@@ -4,7 +4,7 @@
 
 use super::checkpoint::{Checkpoints, Input, Resumed, Settings, StandardOutput};
 use super::dead::DeadFile;
-use super::engine::{Ends, LocalEngine, Opened};
+use super::engine::{Opened, Workers};
 use super::host::{Checkpointing, RunHost, Surroundings};
 use super::replay::{From, Replay};
 use super::stop::Stop;
@@ -13,11 +13,9 @@ use super::talk::{Following, Progress, Talk};
 use super::{Failure, Pipeline};
 use crate::args::{InputFormat, Output, RunArgs};
 use crate::files;
-use rarog_control::engine::{Engine, Epoch, PipelineId, Placement};
 use rarog_dataflow::operators::Clockwork;
-use rarog_dataflow::rt::{Counters, Job, Start};
+use rarog_dataflow::rt::{Counters, Job, RunError, Start};
 use rarog_lang::plan::Plan;
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
@@ -25,40 +23,16 @@ use std::time::{Duration, Instant};
 
 /// One program of the run.
 struct Run {
+    name: String,
+    plan: Arc<Plan>,
     host: Arc<RunHost>,
     counters: Arc<Counters>,
     replay: Arc<Replay>,
     start: Start,
 }
 
-/// A name and what it does.
-type Placed = (PipelineId, Arc<Plan>);
-
 /// Time between checkpoints, unless the run says otherwise.
 const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(10);
-
-/// Both ends of the programs, opened before the first of them is installed.
-struct FileEnds {
-    stop: Arc<Stop>,
-    runs: BTreeMap<PipelineId, Arc<Run>>,
-}
-
-impl Ends for FileEnds {
-    fn open(&self, placement: &Placement) -> Result<Opened, String> {
-        let run = self.runs.get(&placement.pipeline).ok_or_else(|| format!("{} was not opened", placement.pipeline))?;
-        let of_replay = run.replay.clone();
-        let last = Box::new(move || of_replay.last());
-        let job = Job {
-            plan: placement.plan.clone(),
-            host: run.host.clone(),
-            counters: run.counters.clone(),
-            intake: Arc::new(Stoppable::new(run.replay.clone(), self.stop.clone(), last)),
-            clockwork: Clockwork { sources: 1, replay: true },
-            start: run.start.clone(),
-        };
-        Ok(Opened { job, stop: self.stop.clone() })
-    }
-}
 
 /// A program with its checkpoints, if the run has some.
 struct Begun {
@@ -80,26 +54,24 @@ pub fn run(args: &RunArgs, input: &Path, pipelines: Vec<Pipeline>) -> Result<(),
     let begun = begin(args, input, pipelines, &standard, &talk)?;
     let around = Surroundings { output, dead: open_dead(args, &begun, &talk)?, talk, stop: Arc::default() };
     let checkpoints: Vec<Arc<Checkpoints>> = begun.iter().filter_map(|begun| begun.checkpoints.clone()).collect();
-    let pipelines: Vec<Placed> =
-        begun.iter().map(|begun| (PipelineId::new(&begun.pipeline.name), begun.pipeline.plan.clone())).collect();
     let runs = open(args, input, begun, &around, &standard)?;
     let signals = around.stop.by_signals(&around.talk);
     signals.map_err(|error| Failure::failed(format!("cannot listen to signals: {error}")))?;
     let began = Instant::now();
-    let following = follow(&around.talk, runs.values().cloned().collect());
-    let ended = install_and_wait(args.workers, pipelines, FileEnds { stop: around.stop.clone(), runs: runs.clone() });
+    let following = follow(&around.talk, runs.clone());
+    let ended = start_and_wait(args.workers, &runs, &around.stop);
     let stored = checkpoints.iter().try_for_each(|checkpoints| checkpoints.finish()).map_err(Failure::failed);
     drop(following);
     let elapsed = began.elapsed();
     let written = around.dead.flush().map_err(Failure::usage);
-    for run in runs.values() {
+    for run in &runs {
         if let Some(failure) = run.replay.failure().or_else(|| run.host.failure()) {
             return Err(Failure::usage(failure));
         }
     }
     ended.and(written).and(stored)?;
     if !around.stop.reader_is_gone() {
-        runs.values().for_each(|run| run.host.summary(&run.counters, elapsed));
+        runs.iter().for_each(|run| run.host.summary(&run.counters, elapsed));
     }
     Ok(())
 }
@@ -170,7 +142,7 @@ fn open(
     begun: Vec<Begun>,
     around: &Surroundings,
     standard: &Arc<StandardOutput>,
-) -> Result<BTreeMap<PipelineId, Arc<Run>>, Failure> {
+) -> Result<Vec<Arc<Run>>, Failure> {
     let several = args.programs.len() + usize::from(args.file.is_some()) > 1;
     if several && files::is_stdin(input) {
         return Err(Failure::usage("several programs cannot share standard input; put the events into a file"));
@@ -193,8 +165,10 @@ fn open(
             counters: Arc::new(Counters::new(&pipeline.plan)),
             replay: Arc::new(replay.map_err(Failure::usage)?),
             start,
+            name: pipeline.name,
+            plan: pipeline.plan,
         };
-        Ok((PipelineId::new(&pipeline.name), Arc::new(run)))
+        Ok(Arc::new(run))
     };
     begun.into_iter().map(open).collect()
 }
@@ -205,16 +179,29 @@ fn format(args: &RunArgs, input: &Path) -> InputFormat {
 }
 
 /// All start before the first is waited for.
-fn install_and_wait(workers: u16, pipelines: Vec<Placed>, ends: FileEnds) -> Result<(), Failure> {
-    let engine = LocalEngine::new(ends);
-    let ids: Vec<PipelineId> = pipelines.iter().map(|(id, _)| id.clone()).collect();
-    for (id, plan) in pipelines {
-        let placement = Placement { pipeline: id.clone(), epoch: Epoch(0), plan, workers };
-        engine.install(placement).map_err(|refused| Failure::failed(format!("{id}: {refused}")))?;
-    }
-    let wait = |id| engine.wait(id).map_err(|error| Failure::failed(format!("{id}: {error}")));
-    let ended: Vec<Result<(), Failure>> = ids.iter().map(wait).collect();
+fn start_and_wait(width: u16, runs: &[Arc<Run>], stop: &Arc<Stop>) -> Result<(), Failure> {
+    let workers = Workers::new();
+    let failed = |run: &Run, error: RunError| Failure::failed(format!("{}: {error}", run.name));
+    let start = |run: &Arc<Run>| workers.start(opened(run, stop), width).map_err(|error| failed(run, error));
+    let started = runs.iter().map(start).collect::<Result<Vec<_>, _>>()?;
+    let wait = |(run, started): (&Arc<Run>, &super::engine::Run)| started.wait().map_err(|error| failed(run, error));
+    let ended: Vec<Result<(), Failure>> = runs.iter().zip(&started).map(wait).collect();
     ended.into_iter().collect()
+}
+
+/// A program with both its ends.
+fn opened(run: &Run, stop: &Arc<Stop>) -> Opened {
+    let of_replay = run.replay.clone();
+    let last = Box::new(move || of_replay.last());
+    let job = Job {
+        plan: run.plan.clone(),
+        host: run.host.clone(),
+        counters: run.counters.clone(),
+        intake: Arc::new(Stoppable::new(run.replay.clone(), stop.clone(), last)),
+        clockwork: Clockwork { sources: 1, replay: true },
+        start: run.start.clone(),
+    };
+    Opened { job, stop: stop.clone() }
 }
 
 fn follow(talk: &Talk, runs: Vec<Arc<Run>>) -> Option<Following> {

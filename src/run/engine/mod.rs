@@ -1,17 +1,14 @@
-//! The engine of this process: pipelines on one shared worker thread, wide ones on threads of their own.
+//! The threads that run dataflows: a few that all narrow pipelines share, and threads of its own for each wide one.
 //!
-//! It knows how to run plans; what stands at their two ends is made by [`Ends`]. Invariants: those of
-//! [`rarog_control::engine`].
+//! It knows how to run plans; what stands at their two ends is made by others. Invariants: a narrow pipeline goes to the
+//! thread with the fewest; what becomes of one pipeline does not touch its neighbours.
 
 use super::stop::Stop;
-use rarog_control::engine::{Engine, Epoch, PipelineId, Placement, Refused, State, Status};
-use rarog_dataflow::rt::{self, Counters, Job, RunError, Running, WorkerThread};
-use std::collections::BTreeMap;
-use std::sync::atomic::Ordering;
+use rarog_dataflow::rt::{self, Job, RunError, Running, WorkerThread};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-/// The two ends of a pipeline, opened.
+/// A pipeline whose ends are open.
 pub struct Opened {
     /// What to run, with its host and intake.
     pub job: Job,
@@ -19,36 +16,25 @@ pub struct Opened {
     pub stop: Arc<Stop>,
 }
 
-/// Makes the ends of pipelines that are being installed.
-pub trait Ends: Send + Sync {
-    /// Opens them; what is wrong, in words.
-    fn open(&self, placement: &Placement) -> Result<Opened, String>;
-}
-
 /// See the module's head.
-pub struct LocalEngine {
-    ends: Box<dyn Ends>,
-    inner: Mutex<Inner>,
+pub struct Workers {
+    /// Threads that narrow pipelines share, at the most.
+    limit: usize,
+    shared: Mutex<Vec<SharedThread>>,
 }
 
-#[derive(Default)]
-struct Inner {
-    shared: Option<WorkerThread>,
-    pipelines: BTreeMap<PipelineId, Installed>,
-    /// The newest epoch seen of each pipeline, dropped ones included.
-    epochs: BTreeMap<PipelineId, Epoch>,
-}
-
-struct Installed {
-    epoch: Epoch,
-    counters: Arc<Counters>,
-    run: Arc<Run>,
+struct SharedThread {
+    thread: WorkerThread,
+    /// Held by each of its pipelines.
+    load: Arc<()>,
 }
 
 /// A pipeline that runs or has run.
-enum Run {
-    Narrow(Running),
-    Wide { end: End, stop: Arc<Stop> },
+pub struct Run(Kind);
+
+enum Kind {
+    Narrow { running: Running, _load: Arc<()> },
+    Wide { end: Arc<End>, stop: Arc<Stop> },
 }
 
 /// How a wide run ended.
@@ -62,133 +48,94 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Run {
-    fn wide(opened: Opened, workers: usize) -> Result<Arc<Run>, RunError> {
-        let run = Arc::new(Run::Wide { end: End::default(), stop: opened.stop });
-        let of_thread = run.clone();
-        let job = opened.job;
-        let body = move || {
-            let result = rt::run(job, workers);
-            if let Run::Wide { end, .. } = &*of_thread {
-                *lock(&end.result) = Some(result);
-                end.ended.notify_all();
-            }
-        };
-        thread::Builder::new().name("wide".into()).spawn(body).map_err(|error| RunError::Threads(error.to_string()))?;
-        Ok(run)
+impl Default for Workers {
+    fn default() -> Workers {
+        Workers::new()
+    }
+}
+
+impl Workers {
+    /// No threads so far, and one for each processor at the most.
+    pub fn new() -> Workers {
+        Workers { limit: thread::available_parallelism().map_or(1, usize::from), shared: Mutex::default() }
     }
 
+    /// Starts a pipeline, with `width` threads of its own if that is more than one.
+    pub fn start(&self, opened: Opened, width: u16) -> Result<Run, RunError> {
+        match width {
+            0 | 1 => self.start_narrow(opened.job),
+            _ => start_wide(opened, width.into()),
+        }
+    }
+
+    fn start_narrow(&self, job: Job) -> Result<Run, RunError> {
+        let mut shared = lock(&self.shared);
+        let idlest = shared.iter().enumerate().min_by_key(|(_, thread)| Arc::strong_count(&thread.load));
+        let free = idlest.filter(|(_, thread)| Arc::strong_count(&thread.load) == 1 || shared.len() >= self.limit);
+        let index = match free {
+            Some((index, _)) => index,
+            None => {
+                let thread = WorkerThread::start(&format!("worker-{}", shared.len()))?;
+                shared.push(SharedThread { thread, load: Arc::default() });
+                shared.len() - 1
+            }
+        };
+        let running = shared[index].thread.install(job)?;
+        Ok(Run(Kind::Narrow { running, _load: shared[index].load.clone() }))
+    }
+}
+
+fn start_wide(opened: Opened, width: usize) -> Result<Run, RunError> {
+    let end: Arc<End> = Arc::default();
+    let (of_thread, job) = (end.clone(), opened.job);
+    let body = move || {
+        let result = rt::run(job, width);
+        *lock(&of_thread.result) = Some(result);
+        of_thread.ended.notify_all();
+    };
+    thread::Builder::new().name("wide".into()).spawn(body).map_err(|error| RunError::Threads(error.to_string()))?;
+    Ok(Run(Kind::Wide { end, stop: opened.stop }))
+}
+
+impl End {
     fn wait(&self) -> Result<(), RunError> {
-        match self {
-            Run::Narrow(running) => running.wait(),
-            Run::Wide { end, .. } => {
-                let mut result = lock(&end.result);
-                loop {
-                    match &*result {
-                        Some(result) => return result.clone(),
-                        None => result = end.ended.wait(result).unwrap_or_else(PoisonError::into_inner),
-                    }
-                }
+        let mut result = lock(&self.result);
+        loop {
+            match &*result {
+                Some(result) => return result.clone(),
+                None => result = self.ended.wait(result).unwrap_or_else(PoisonError::into_inner),
             }
         }
     }
+}
 
-    fn ended(&self) -> Option<Result<(), RunError>> {
-        match self {
-            Run::Narrow(running) => running.ended(),
-            Run::Wide { end, .. } => lock(&end.result).clone(),
+impl Run {
+    /// Waits until the pipeline has ended; how it did.
+    pub fn wait(&self) -> Result<(), RunError> {
+        match &self.0 {
+            Kind::Narrow { running, .. } => running.wait(),
+            Kind::Wide { end, .. } => end.wait(),
         }
     }
 
-    fn drop_now(&self) {
-        match self {
-            Run::Narrow(running) => running.drop_now(),
+    /// How it has ended, if it has.
+    pub fn ended(&self) -> Option<Result<(), RunError>> {
+        match &self.0 {
+            Kind::Narrow { running, .. } => running.ended(),
+            Kind::Wide { end, .. } => lock(&end.result).clone(),
+        }
+    }
+
+    /// Drops it with its state and all that is under way; returns when it is gone.
+    pub fn drop_now(&self) {
+        match &self.0 {
+            Kind::Narrow { running, .. } => running.drop_now(),
             // Its peers leave together, when the intake tells each of them that it has ended.
-            Run::Wide { stop, .. } => {
+            Kind::Wide { end, stop } => {
                 stop.request();
-                _ = self.wait();
+                _ = end.wait();
             }
         }
-    }
-}
-
-impl LocalEngine {
-    /// An engine without pipelines.
-    pub fn new(ends: impl Ends + 'static) -> LocalEngine {
-        LocalEngine { ends: Box::new(ends), inner: Mutex::default() }
-    }
-
-    /// Waits until a pipeline has ended; how it did.
-    pub fn wait(&self, pipeline: &PipelineId) -> Result<(), RunError> {
-        let run = lock(&self.inner).pipelines.get(pipeline).map(|installed| installed.run.clone());
-        run.map_or(Err(RunError::Dropped), |run| run.wait())
-    }
-}
-
-impl Inner {
-    /// Refuses orders that have been overruled.
-    fn admit(&mut self, pipeline: &PipelineId, given: Epoch) -> Result<(), Refused> {
-        let newest = self.epochs.entry(pipeline.clone()).or_insert(given);
-        if given < *newest {
-            return Err(Refused::OldEpoch { given, newest: *newest });
-        }
-        *newest = given;
-        Ok(())
-    }
-
-    fn start(&mut self, opened: Opened, workers: u16) -> Result<Arc<Run>, RunError> {
-        if workers > 1 {
-            return Run::wide(opened, workers.into());
-        }
-        let thread = match self.shared.take() {
-            Some(thread) => thread,
-            None => WorkerThread::start("worker")?,
-        };
-        let running = self.shared.insert(thread).install(opened.job)?;
-        Ok(Arc::new(Run::Narrow(running)))
-    }
-}
-
-impl Engine for LocalEngine {
-    fn install(&self, placement: Placement) -> Result<(), Refused> {
-        let mut inner = lock(&self.inner);
-        inner.admit(&placement.pipeline, placement.epoch)?;
-        if let Some(installed) = inner.pipelines.get(&placement.pipeline) {
-            if installed.epoch == placement.epoch {
-                return Ok(());
-            }
-            installed.run.drop_now();
-            inner.pipelines.remove(&placement.pipeline);
-        }
-        let opened = self.ends.open(&placement).map_err(Refused::CannotStart)?;
-        let counters = opened.job.counters.clone();
-        let started = inner.start(opened, placement.workers);
-        let run = started.map_err(|error| Refused::CannotStart(error.to_string()))?;
-        inner.pipelines.insert(placement.pipeline, Installed { epoch: placement.epoch, counters, run });
-        Ok(())
-    }
-
-    fn drop_pipeline(&self, pipeline: &PipelineId, epoch: Epoch) -> Result<(), Refused> {
-        let mut inner = lock(&self.inner);
-        inner.admit(pipeline, epoch)?;
-        let installed = inner.pipelines.remove(pipeline).ok_or_else(|| Refused::Unknown(pipeline.clone()))?;
-        installed.run.drop_now();
-        Ok(())
-    }
-
-    fn status(&self) -> Vec<Status> {
-        let inner = lock(&self.inner);
-        let status = |(pipeline, installed): (&PipelineId, &Installed)| Status {
-            pipeline: pipeline.clone(),
-            epoch: installed.epoch,
-            state: match installed.run.ended() {
-                None => State::Running,
-                Some(Ok(())) => State::Ended,
-                Some(Err(error)) => State::Failed(error.to_string()),
-            },
-            records: installed.counters.records.load(Ordering::Relaxed),
-        };
-        inner.pipelines.iter().map(status).collect()
     }
 }
 

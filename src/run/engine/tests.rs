@@ -1,11 +1,11 @@
-//! Orders to the engine: epochs, dropping one pipeline while its neighbour goes on, wide ones.
+//! Dropping one pipeline while its neighbours go on, narrow and wide; which thread gets one.
 
 use super::super::stoppable::Stoppable;
 use super::*;
 use rarog_dataflow::batch::Chunk;
 use rarog_dataflow::decode::{Decoder, Relay};
 use rarog_dataflow::operators::Clockwork;
-use rarog_dataflow::rt::{Completed, DeadRecord, Host, Intake, Pulled};
+use rarog_dataflow::rt::{Completed, Counters, DeadRecord, Host, Intake, Pulled};
 use rarog_lang::plan::{ColumnDef, Input, Layout, Node, Op, PLAN_VERSION, Plan, Stream};
 use rarog_lang::span::Span;
 use rarog_lang::value::Type;
@@ -84,38 +84,21 @@ impl Host for Counting {
 
 type Outside = (Arc<Feed>, Receiver<usize>);
 
-/// Hands the outside of every pipeline that is opened to the test.
-struct TestEnds(Mutex<Sender<Outside>>);
-
-impl Ends for TestEnds {
-    fn open(&self, placement: &Placement) -> Result<Opened, String> {
-        if placement.pipeline.as_str() == "unreachable" {
-            return Err("no such broker".into());
-        }
-        let plan = placement.plan.clone();
-        let (send, rows) = channel();
-        let feed = Feed { decoder: Decoder::new(&plan), state: Mutex::default(), wakers: Mutex::default() };
-        let (feed, stop) = (Arc::new(feed), Arc::new(Stop::default()));
-        lock(&self.0).send((feed.clone(), rows)).expect("the test listens");
-        let job = Job {
-            host: Arc::new(Counting(Mutex::new(send))),
-            counters: Arc::new(Counters::new(&plan)),
-            intake: Arc::new(Stoppable::new(feed, stop.clone(), Box::new(|| None))),
-            clockwork: Clockwork { sources: 1, replay: true },
-            start: rt::Start::default(),
-            plan,
-        };
-        Ok(Opened { job, stop })
-    }
-}
-
-fn engine() -> (LocalEngine, Receiver<Outside>) {
-    let (send, opened) = channel();
-    (LocalEngine::new(TestEnds(Mutex::new(send))), opened)
-}
-
-fn placement(name: &str, epoch: u64, workers: u16) -> Placement {
-    Placement { pipeline: PipelineId::new(name), epoch: Epoch(epoch), plan: plan(), workers }
+/// A pipeline, and its outside.
+fn open() -> (Opened, Outside) {
+    let plan = plan();
+    let (send, rows) = channel();
+    let feed = Feed { decoder: Decoder::new(&plan), state: Mutex::default(), wakers: Mutex::default() };
+    let (feed, stop) = (Arc::new(feed), Arc::new(Stop::default()));
+    let job = Job {
+        host: Arc::new(Counting(Mutex::new(send))),
+        counters: Arc::new(Counters::new(&plan)),
+        intake: Arc::new(Stoppable::new(feed.clone(), stop.clone(), Box::new(|| None))),
+        clockwork: Clockwork { sources: 1, replay: true },
+        start: rt::Start::default(),
+        plan,
+    };
+    (Opened { job, stop }, (feed, rows))
 }
 
 /// A record goes in, and comes out.
@@ -126,51 +109,42 @@ fn passes((feed, rows): &Outside) {
 }
 
 #[test]
-fn a_pipeline_is_dropped_and_its_neighbour_goes_on() {
-    for workers in [1, 2] {
-        let (engine, opened) = engine();
-        for name in ["a", "b"] {
-            engine.install(placement(name, 1, workers)).expect("it starts");
+fn a_pipeline_is_dropped_and_its_neighbours_go_on() {
+    for width in [1, 2] {
+        let workers = Workers { limit: 2, ..Workers::new() };
+        let mut pipelines: Vec<_> = (0..5)
+            .map(|_| {
+                let (opened, outside) = open();
+                (workers.start(opened, width).expect("it starts"), outside)
+            })
+            .collect();
+        pipelines.iter().for_each(|(_, outside)| passes(outside));
+        assert_eq!(lock(&workers.shared).len(), if width == 1 { 2 } else { 0 });
+        let (dropped, _) = pipelines.remove(0);
+        dropped.drop_now();
+        assert!(dropped.ended().is_some());
+        for (run, outside) in &pipelines {
+            assert!(run.ended().is_none());
+            passes(outside);
         }
-        let (a, b) = (opened.recv().expect("a"), opened.recv().expect("b"));
-        passes(&a);
-        passes(&b);
-        let id = PipelineId::new("a");
-        engine.drop_pipeline(&id, Epoch(1)).expect("it is there");
-        assert_eq!(engine.drop_pipeline(&id, Epoch(1)), Err(Refused::Unknown(id)));
-        passes(&b);
-        let status = engine.status();
-        assert_eq!(status.len(), 1);
-        assert_eq!((status[0].pipeline.as_str(), &status[0].state, status[0].records), ("b", &State::Running, 2));
-        b.0.give(END);
-        engine.wait(&PipelineId::new("b")).expect("it ends");
-        assert_eq!(engine.status()[0].state, State::Ended);
+        for (run, (feed, _)) in &pipelines {
+            feed.give(END);
+            run.wait().expect("it ends");
+        }
     }
 }
 
 #[test]
-fn older_epochs_are_refused_and_newer_ones_replace() {
-    let (engine, opened) = engine();
-    engine.install(placement("a", 5, 1)).expect("it starts");
-    let first = opened.recv().expect("opened");
-    engine.install(placement("a", 5, 1)).expect("it runs already");
-    assert!(opened.try_recv().is_err(), "the same epoch changes nothing");
-    passes(&first);
-    let old = Refused::OldEpoch { given: Epoch(4), newest: Epoch(5) };
-    assert_eq!(engine.install(placement("a", 4, 1)), Err(old.clone()));
-    assert_eq!(engine.drop_pipeline(&PipelineId::new("a"), Epoch(4)), Err(old));
-    engine.install(placement("a", 6, 1)).expect("it starts");
-    let second = opened.recv().expect("opened");
-    passes(&second);
-    assert_eq!(engine.status().iter().map(|status| status.epoch).collect::<Vec<_>>(), [Epoch(6)]);
-    engine.drop_pipeline(&PipelineId::new("a"), Epoch(7)).expect("it is there");
-    let back = engine.install(placement("a", 6, 1));
-    assert_eq!(back, Err(Refused::OldEpoch { given: Epoch(6), newest: Epoch(7) }), "who was overruled cannot undo it");
-}
-
-#[test]
-fn what_cannot_start_says_why() {
-    let (engine, _opened) = engine();
-    assert_eq!(engine.install(placement("unreachable", 1, 1)), Err(Refused::CannotStart("no such broker".into())));
-    assert_eq!(engine.status(), []);
+fn a_pipeline_goes_to_the_thread_with_the_fewest() {
+    let workers = Workers { limit: 2, ..Workers::new() };
+    let start = || workers.start(open().0, 1).expect("it starts");
+    let loads = || lock(&workers.shared).iter().map(|it| Arc::strong_count(&it.load) - 1).collect::<Vec<_>>();
+    let mut runs = vec![start(), start(), start()];
+    assert_eq!(loads(), [2, 1]);
+    // The first of the first thread and the third go.
+    [2, 0].map(|index| runs.remove(index).drop_now());
+    assert_eq!(loads(), [0, 1]);
+    runs.push(start());
+    assert_eq!(loads(), [1, 1]);
+    runs.iter().for_each(Run::drop_now);
 }

@@ -13,39 +13,41 @@ mod acks;
 mod alert;
 mod beats;
 mod causes;
-mod ends;
 mod host;
 mod http;
 mod identity;
 mod idle;
 mod inlet;
 mod intake;
+mod link;
 mod messages;
 mod outlet;
 mod params;
+mod party;
 mod pipeline;
 mod progress;
 mod resume;
+mod terms;
 mod topic;
 mod watch;
 mod wiring;
 
 use super::checkpoint::Settings;
 use super::dead::DeadFile;
-use super::engine::LocalEngine;
+use super::engine::{Opened, Run, Workers};
 use super::host::Surroundings;
 use super::talk::Talk;
 use super::{Failure, Pipeline};
 use crate::args::{Output, RunArgs};
-use ends::LiveEnds;
-pub use ends::Terms;
+use party::Party;
 use pipeline::LivePipeline;
-use rarog_control::engine::{Engine, Epoch, PipelineId, Placement};
 use rarog_dataflow::snapshot::keeps_state;
 use rarog_lang::plan::Op;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
+pub use terms::Terms;
+use wiring::wire;
 
 /// How long a run that is stopped may take to finish what is under way.
 const GRACE: Duration = Duration::from_secs(6);
@@ -80,45 +82,32 @@ pub fn run(args: &RunArgs, pipelines: Vec<Pipeline>) -> Result<(), Failure> {
         connect_timeout: args.connect_timeout,
         chunk_rows: args.batch_rows,
         checkpoints: Settings::of(args, CHECKPOINT_INTERVAL),
+        identity: None,
+        notice: None,
     };
     run_in(&around, terms, args.workers, pipelines)
 }
 
+/// A program that runs.
+struct Started {
+    name: String,
+    pipeline: Arc<LivePipeline>,
+    run: Run,
+}
+
 /// Runs programs in given surroundings until they are stopped or all inputs have ended.
-pub fn run_in(around: &Surroundings, terms: Terms, workers: u16, pipelines: Vec<Pipeline>) -> Result<(), Failure> {
-    let ends = Arc::new(LiveEnds::new(around.clone(), terms));
-    let engine = LocalEngine::new(ends.clone());
-    let began = Instant::now();
-    let ids: Vec<PipelineId> = pipelines.iter().map(|pipeline| PipelineId::new(&pipeline.name)).collect();
-    for (pipeline, id) in pipelines.into_iter().zip(&ids) {
-        let placement = Placement { pipeline: id.clone(), epoch: Epoch(0), plan: pipeline.plan, workers };
-        engine.install(placement).map_err(|refused| Failure::usage(format!("{id}: {refused}")))?;
+pub fn run_in(around: &Surroundings, terms: Terms, width: u16, pipelines: Vec<Pipeline>) -> Result<(), Failure> {
+    let (workers, began, several) = (Workers::new(), Instant::now(), pipelines.len() > 1);
+    let mut started = Vec::new();
+    for pipeline in pipelines {
+        let name = pipeline.name.clone();
+        let of_name = start(&workers, around, &terms, width, pipeline);
+        started.push(of_name.map_err(|message| Failure::usage(format!("{name}: {message}")))?);
     }
-    let (open, several) = (ends.open_pipelines(), ids.len() > 1);
-    limit_stopping(around, &ends);
+    let open: Vec<Arc<LivePipeline>> = started.iter().map(|started| started.pipeline.clone()).collect();
+    limit_stopping(around, &open);
     let beats = beats::start(open.iter().map(|pipeline| pipeline.intake()).collect());
-    let failures = thread::scope(|scope| {
-        // Each is closed when it ends: one that has failed is not to hold its connections while others go on.
-        let wait = |(id, pipeline): (&PipelineId, &Arc<LivePipeline>)| {
-            let (id, pipeline, engine, talk) = (id.clone(), pipeline.clone(), &engine, &around.talk);
-            scope.spawn(move || {
-                let ended = engine.wait(&id);
-                pipeline.close();
-                let of_engine = ended.err().map(|error| Failure::failed(format!("{id}: {error}")));
-                let failure = pipeline.failure().or(of_engine);
-                if let (Some(failure), true) = (&failure, several) {
-                    // The run ends with the last of them, which may be never.
-                    talk.say(&format!("rarog run: {id} has ended: {}", failure.message));
-                }
-                failure
-            })
-        };
-        let waiting: Vec<_> = ids.iter().zip(&open).map(wait).collect();
-        let panicked = || Failure::failed("a thread of the run has failed");
-        let failure =
-            |thread: thread::ScopedJoinHandle<'_, Option<Failure>>| thread.join().unwrap_or_else(|_| Some(panicked()));
-        waiting.into_iter().filter_map(failure).collect::<Vec<_>>()
-    });
+    let failures = wait(started, around, several);
     drop(beats);
     let written = around.dead.flush().map_err(Failure::usage);
     if !around.stop.reader_is_gone() {
@@ -127,17 +116,56 @@ pub fn run_in(around: &Surroundings, terms: Terms, workers: u16, pipelines: Vec<
     failures.into_iter().next().map_or(written, Err)
 }
 
+/// Opens the ends of a program, outlets at once and inlets when all outlets are connected, so that taking over from another
+/// run cuts its outputs before its inputs; and starts it.
+fn start(
+    workers: &Workers,
+    around: &Surroundings,
+    terms: &Terms,
+    width: u16,
+    Pipeline { name, plan }: Pipeline,
+) -> Result<Started, String> {
+    let mut wiring = wire(&Party::run(&name), &plan)?;
+    if wiring.inlets.is_empty() && !causes::has_timer(&wiring.plan) {
+        return Err("nothing comes in: no stream has a .from; give the events with --input FILE".into());
+    }
+    let begun = resume::begin(terms.checkpoints.as_ref(), &name, &mut wiring, terms.several, &around.talk)?;
+    let (pipeline, job) = LivePipeline::open(&name, wiring, begun, around, terms)?;
+    let opened = Opened { job, stop: pipeline.stop.clone() };
+    let run = workers.start(opened, width).map_err(|error| error.to_string())?;
+    Ok(Started { name, pipeline, run })
+}
+
+/// Waits until all programs have ended. Each is closed when it ends: one that has failed is not to hold its connections while
+/// others go on.
+fn wait(started: Vec<Started>, around: &Surroundings, several: bool) -> Vec<Failure> {
+    let wait = |Started { name, pipeline, run }: Started| {
+        let ended = run.wait();
+        pipeline.close(None);
+        let of_engine = ended.err().map(|error| Failure::failed(format!("{name}: {error}")));
+        let failure = pipeline.failure().or(of_engine);
+        if let (Some(failure), true) = (&failure, several) {
+            // The run ends with the last of them, which may be never.
+            around.talk.say(&format!("rarog run: {name} has ended: {}", failure.message));
+        }
+        failure
+    };
+    let panicked = || Failure::failed("a thread of the run has failed");
+    thread::scope(|scope| {
+        let waiting: Vec<_> = started.into_iter().map(|started| scope.spawn(move || wait(started))).collect();
+        waiting.into_iter().filter_map(|thread| thread.join().unwrap_or_else(|_| Some(panicked()))).collect()
+    })
+}
+
 /// Sees to it that a run that is stopped ends, also when a broker does not answer.
-fn limit_stopping(around: &Surroundings, ends: &Arc<LiveEnds>) {
-    let ends = Arc::downgrade(ends);
+fn limit_stopping(around: &Surroundings, open: &[Arc<LivePipeline>]) {
+    let open: Vec<Weak<LivePipeline>> = open.iter().map(Arc::downgrade).collect();
     around.stop.on_request(Box::new(move || {
-        let ends = ends.clone();
+        let open = open.clone();
         // Without the thread the run waits for its brokers, which a second signal ends.
         _ = thread::Builder::new().name("grace".into()).spawn(move || {
             thread::sleep(GRACE);
-            if let Some(ends) = ends.upgrade() {
-                ends.open_pipelines().iter().for_each(|pipeline| pipeline.give_up());
-            }
+            open.iter().filter_map(Weak::upgrade).for_each(|pipeline| pipeline.give_up());
         });
     }));
 }

@@ -1,19 +1,20 @@
 //! One pipeline of a live run, from its opening to its end.
 
-use super::ends::Terms;
 use super::host::{self, LiveHost, Storing};
 use super::identity::Identity;
 use super::inlet::{MessageInlet, OpenInlet};
 use super::intake::{self, LiveIntake, Wakers};
+use super::link::{self, Failing, Link, LinkName, Passage};
 use super::messages::MessageSource;
 use super::outlet::{OpenOutlet, Reports};
 use super::progress::Progress;
-use super::resume::{self, Beginning};
+use super::resume::Beginning;
+use super::terms::Terms;
 use super::watch::{Trouble, Watch};
 use super::wiring::{Inlet, Outlet, Wiring};
 use crate::exit;
 use crate::run::Failure;
-use crate::run::checkpoint::{Checkpoints, StandardOutput};
+use crate::run::checkpoint::Checkpoints;
 use crate::run::dead::DeadFile;
 use crate::run::host::{Checkpointing, RunHost, Surroundings};
 use crate::run::stop::Stop;
@@ -21,9 +22,9 @@ use rarog_connectors::mqtt::{self, Output};
 use rarog_dataflow::operators::Clockwork;
 use rarog_dataflow::rt::{Counters, DeadRecord, Host, Job};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Weak};
-use std::thread;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 /// How often it is looked whether a wait is over.
 const LOOK: Duration = Duration::from_millis(50);
@@ -40,6 +41,12 @@ pub struct LivePipeline {
     printer: Arc<RunHost>,
     counters: Arc<Counters>,
     outlets: Arc<Vec<OpenOutlet>>,
+    /// By outlet, why its requests fail.
+    failing: Vec<Failing>,
+    outlet_names: Vec<LinkName>,
+    inlet_names: Vec<LinkName>,
+    /// The thread that opens inlets.
+    connecting: Mutex<Option<JoinHandle<()>>>,
     progress: Arc<Progress>,
     trouble: Arc<Trouble>,
     around: Surroundings,
@@ -51,23 +58,27 @@ impl LivePipeline {
     /// Opens the outlets and, behind them, the inlets; does not wait for brokers.
     pub fn open(
         name: &str,
-        mut wiring: Wiring,
+        wiring: Wiring,
+        beginning: Beginning,
         around: &Surroundings,
         terms: &Terms,
     ) -> Result<(Arc<LivePipeline>, Job), String> {
-        let standard = Arc::new(StandardOutput::open());
-        let begun = resume::begin(terms.checkpoints.as_ref(), name, &mut wiring, &standard, &around.talk)?;
-        let Beginning { checkpoints, start, position } = begun;
+        let Beginning { checkpoints, start, position, standard } = beginning;
         let offsets: Vec<u64> = position.sources.iter().map(|source| source.offset).collect();
         let records = position.sources.iter().map(|source| source.records).collect();
         let storing = checkpoints.clone().map(|checkpoints| Storing {
             checkpoints,
-            output: (!terms.several).then_some(standard),
+            output: standard,
             files: wiring.outlets.iter().filter_map(Outlet::file).collect(),
             sources: wiring.source_names(),
             clients: wiring.clients(),
         });
-        let Wiring { plan, inlets, inlet_names, outlets, sending, idle, warnings } = wiring;
+        let link = |connector: &Arc<str>, kind, comes_in| LinkName { connector: connector.clone(), kind, comes_in };
+        let outlet_links = wiring.outlet_names.iter().zip(&wiring.outlets);
+        let outlet_links = outlet_links.map(|(name, outlet)| link(name, outlet.kind(), false)).collect();
+        let inlet_links = wiring.inlet_names.iter().zip(&wiring.inlets);
+        let inlet_links = inlet_links.map(|(name, inlet)| link(name, inlet.kind(), true)).collect();
+        let Wiring { plan, inlets, inlet_names, outlets, outlet_names: _, sending, idle, warnings } = wiring;
         let label = if terms.several { format!("{name}: ") } else { String::new() };
         warnings.iter().for_each(|warning| around.talk.say(&format!("{label}warning: {warning}")));
         let (stop, wakers) = (Arc::new(Stop::default()), Arc::new(Wakers::default()));
@@ -84,10 +95,17 @@ impl LivePipeline {
         let printer = RunHost::new(plan.clone(), terms.several.then(|| name.into()), None, around.clone(), kept);
         let printer = Arc::new(printer.posting_alerts());
         let reports = reports(&progress, &printer, &wakers, (around.dead.clone(), trouble.clone()));
-        let watch = Watch { label: label.clone(), talk: around.talk.clone(), trouble: trouble.clone() };
-        let outlets = outlets.into_iter().map(|mut outlet| {
+        let watch = Watch {
+            label: label.clone(),
+            talk: around.talk.clone(),
+            trouble: trouble.clone(),
+            notice: terms.notice.clone(),
+        };
+        let failing: Vec<Failing> = outlets.iter().map(|_| Failing::default()).collect();
+        let outlets = outlets.into_iter().zip(&failing).map(|(mut outlet, failing)| {
             let what = outlet.prepare(terms.connect_timeout);
-            let (status, trouble) = (watch.hook(format!("{what} (out)")), watch.trouble(format!("{what} (out)")));
+            let what = format!("{what} (out)");
+            let (status, trouble) = (watch.hook(what.clone()), watch.trouble(what, failing.clone()));
             OpenOutlet::open(outlet, reports.clone(), status, trouble)
         });
         let outlets = Arc::new(outlets.collect::<Result<Vec<_>, String>>()?);
@@ -111,7 +129,7 @@ impl LivePipeline {
         stop.on_request(Box::new(move || of_stop.stop()));
         let of_run = stop.clone();
         around.stop.on_request(Box::new(move || of_run.request()));
-        let failing = trouble.clone();
+        let on_failure = trouble.clone();
         let host = Arc::new(LiveHost::new(host::Parts {
             plan: &plan,
             sending,
@@ -119,10 +137,10 @@ impl LivePipeline {
             reports,
             printer: printer.clone(),
             dead_file: around.dead.clone(),
-            identity: Identity::new(name, incarnation),
+            identity: terms.identity.unwrap_or_else(|| Identity::new(name, incarnation)),
             inlet_names,
             records,
-            on_failure: Box::new(move |message| failing.fail(exit::USAGE, message)),
+            on_failure: Box::new(move |message| on_failure.fail(exit::USAGE, message)),
             storing,
         }));
         let counters = Arc::new(Counters::new(&plan));
@@ -142,42 +160,49 @@ impl LivePipeline {
             printer,
             counters,
             outlets,
+            failing,
+            outlet_names: outlet_links,
+            inlet_names: inlet_links,
+            connecting: Mutex::default(),
             progress,
             trouble,
             around: around.clone(),
             label,
             checkpoints,
         });
-        pipeline.clone().connect(inlets, offsets, watch, terms.clone())?;
+        pipeline.connect(inlets, offsets, watch, terms.clone())?;
         Ok((pipeline, job))
     }
 
     /// Opens the inlets on a thread that waits for the outlets.
     fn connect(
-        self: Arc<Self>,
+        self: &Arc<Self>,
         inlets: Vec<Inlet>,
         offsets: Vec<u64>,
         watch: Watch,
         terms: Terms,
     ) -> Result<(), String> {
+        let this = self.clone();
         let connect = move || {
-            if !self.wait_for_outlets() {
+            if !this.wait_for_outlets() {
                 return;
             }
-            if terms.forget && !self.forget(&inlets, &terms) {
+            if terms.forget && !this.forget(&inlets, &terms) {
                 return;
             }
-            match self.open_inlets(inlets, &offsets, &watch, &terms) {
+            match this.open_inlets(inlets, &offsets, &watch, &terms) {
                 Ok(inlets) => {
                     // Before anything can be read, so that nothing is acknowledged to nobody.
-                    self.progress.connect(intake::sources(&inlets));
-                    self.intake.attach(inlets);
+                    this.progress.connect(intake::sources(&inlets));
+                    this.intake.attach(inlets);
                 }
-                Err(message) => self.trouble.fail(exit::USAGE, message),
+                Err(message) => this.trouble.fail(exit::USAGE, message),
             }
         };
         let started = thread::Builder::new().name("connect".into()).spawn(connect);
-        started.map(drop).map_err(|error| format!("cannot start a thread: {error}"))
+        let started = started.map_err(|error| format!("cannot start a thread: {error}"))?;
+        *self.connecting.lock().unwrap_or_else(PoisonError::into_inner) = Some(started);
+        Ok(())
     }
 
     /// False if the run is stopped before.
@@ -266,18 +291,55 @@ impl LivePipeline {
         self.trouble.give_up();
     }
 
-    /// Its dataflow has ended: waits for the brokers' confirmations, acknowledges, and closes its ends.
-    pub fn close(&self) {
+    /// Its connections, sinks first.
+    pub fn links(&self) -> Vec<Link> {
+        let outlets = self.outlet_names.iter().zip(&*self.outlets).zip(&self.failing);
+        let outlets = outlets.map(|((name, outlet), failing)| link::of_outlet(name, outlet, failing));
+        let sources = self.intake.sources();
+        let inlets = self.inlet_names.iter().enumerate().map(|(index, name)| match sources.get(index) {
+            Some(source) => link::of_inlet(name, source.as_ref()),
+            None => Link { name: name.clone(), passage: Passage::Waiting, received: 0 },
+        });
+        outlets.chain(inlets).collect()
+    }
+
+    /// Outputs that no broker has confirmed.
+    pub fn unconfirmed(&self) -> u64 {
+        self.progress.unconfirmed()
+    }
+
+    /// Cuts its connections: nothing goes out any more and nothing is acknowledged.
+    pub fn cut(&self) {
+        self.give_up();
+        self.stop.request();
+        self.outlets.iter().for_each(|outlet| outlet.close(Duration::ZERO));
+        self.end_connecting();
+        self.intake.sources().iter().flatten().for_each(|source| source.close(Duration::ZERO));
+    }
+
+    /// The pipeline is to stop: waits until the thread that opens its inlets has noticed.
+    fn end_connecting(&self) {
+        let thread = self.connecting.lock().unwrap_or_else(PoisonError::into_inner).take();
+        // One that has panicked has opened nothing.
+        _ = thread.map(JoinHandle::join);
+    }
+
+    /// Its dataflow has ended: waits for the brokers' confirmations, up to a `deadline` if there is one, acknowledges, and
+    /// closes its ends.
+    pub fn close(&self, deadline: Option<Instant>) {
         // It may have failed before its inlets were attached.
         self.intake.stop();
+        let over = || deadline.is_some_and(|deadline| Instant::now() >= deadline);
         for outlet in &*self.outlets {
-            while !self.trouble.has_given_up() && !outlet.has_ended() && !outlet.flush(LOOK) {}
+            while !over() && !self.trouble.has_given_up() && !outlet.has_ended() && !outlet.flush(LOOK) {}
         }
         if let Some(Err(message)) = self.checkpoints.as_ref().map(|checkpoints| checkpoints.finish()) {
             self.trouble.fail(exit::FAILED, message);
         }
         let goodbye = if self.trouble.has_given_up() { Duration::ZERO } else { GOODBYE };
         self.outlets.iter().for_each(|outlet| outlet.close(goodbye));
+        self.stop.request();
+        self.end_connecting();
         self.intake.sources().iter().flatten().for_each(|source| source.close(GOODBYE));
     }
 

@@ -20,14 +20,16 @@ pub struct Beginning {
     pub start: Start,
     /// Where the sources of the plan stand, in order.
     pub position: LivePosition,
+    /// Standard output, if checkpoints tell how long it is.
+    pub standard: Option<Arc<StandardOutput>>,
 }
 
-/// Opens the checkpoints of a pipeline and goes back to the last one.
+/// Opens the checkpoints of a pipeline and goes back to the last one. `several`: others write to standard output, too.
 pub fn begin(
     settings: Option<&Settings>,
     name: &str,
     wiring: &mut Wiring,
-    standard: &Arc<StandardOutput>,
+    several: bool,
     talk: &Talk,
 ) -> Result<Beginning, String> {
     let names = wiring.source_names();
@@ -40,10 +42,11 @@ pub fn begin(
             "standard input cannot be read again, so there is nothing to go on from; leave out --checkpoint-dir".into(),
         );
     }
+    let standard = Arc::new(StandardOutput::open());
     let (checkpoints, resumed) = Checkpoints::open(settings, name, &wiring.plan, standard.clone(), talk)?;
-    let checkpoints = Some(checkpoints);
+    let (checkpoints, standard) = (Some(checkpoints), (!several).then_some(standard));
     let Some(Resumed { mut start, input, outputs, seen, .. }) = resumed else {
-        return Ok(Beginning { checkpoints, position, start: Start::default() });
+        return Ok(Beginning { checkpoints, position, start: Start::default(), standard });
     };
     let Input::Live(saved) = input else {
         return Err(format!(
@@ -80,5 +83,5 @@ pub fn begin(
             talk.say(&note);
         }
     }
-    Ok(Beginning { checkpoints, start, position: LivePosition { sources, ..saved } })
+    Ok(Beginning { checkpoints, start, position: LivePosition { sources, ..saved }, standard })
 }

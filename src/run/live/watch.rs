@@ -2,6 +2,8 @@
 
 use super::inlet::Lost;
 use super::intake::Wakers;
+use super::link::Failing;
+use super::terms::Notice;
 use crate::exit;
 use crate::run::Failure;
 use crate::run::stop::Stop;
@@ -77,6 +79,8 @@ pub struct Watch {
     pub talk: Talk,
     /// What ends the pipeline.
     pub trouble: Arc<Trouble>,
+    /// Who wants to know of changes.
+    pub notice: Option<Notice>,
 }
 
 impl Watch {
@@ -96,9 +100,9 @@ impl Watch {
     }
 
     /// Says when requests to a server fail, and when they pass again.
-    pub fn trouble(&self, what: String) -> TroubleHook {
-        let (label, talk) = (self.label.clone(), self.talk.clone());
-        Box::new(move |report| match report {
+    pub fn trouble(&self, what: String, failing: Failing) -> TroubleHook {
+        let (label, talk, notice) = (self.label.clone(), self.talk.clone(), self.notice.clone());
+        let say = move |report: TroubleReport| match report {
             TroubleReport::Failing { reason, attempts: 1 } => {
                 talk.say(&format!("{label}{what}: trying again: {reason}"));
             }
@@ -106,6 +110,17 @@ impl Watch {
                 talk.say(&format!("{label}{what}: trying again, {attempts} more requests failed: {reason}"));
             }
             TroubleReport::Over => talk.say(&format!("{label}{what}: requests pass again")),
+        };
+        Box::new(move |report| {
+            let reason = match &report {
+                TroubleReport::Failing { reason, .. } => Some(reason.to_string()),
+                TroubleReport::Over => None,
+            };
+            *failing.lock().unwrap_or_else(PoisonError::into_inner) = reason;
+            say(report);
+            if let Some(notice) = &notice {
+                notice();
+            }
         })
     }
 
@@ -114,7 +129,7 @@ impl Watch {
         let (label, talk, trouble) = (self.label.clone(), self.talk.clone(), self.trouble.clone());
         let up = AtomicBool::new(false);
         let told = AtomicBool::new(false);
-        Box::new(move |state| match state {
+        let act = move |state: &LinkState| match state {
             LinkState::Connected { .. } => {
                 told.store(false, Ordering::Release);
                 // A source may have made a new connection by itself, to fetch what there was no room for.
@@ -131,6 +146,13 @@ impl Watch {
             }
             LinkState::Failed(error) => trouble.fail(code(error), error.to_string()),
             LinkState::Connecting | LinkState::Closed => {}
+        };
+        let notice = self.notice.clone();
+        Box::new(move |state| {
+            act(state);
+            if let Some(notice) = &notice {
+                notice();
+            }
         })
     }
 }

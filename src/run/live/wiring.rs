@@ -11,7 +11,8 @@
 use super::http;
 use super::params::Params;
 use super::topic;
-use rarog_connectors::client_id::{End, for_run};
+use super::party::Party;
+use rarog_connectors::client_id::End;
 use rarog_connectors::generator::GeneratorConfig;
 use rarog_connectors::http::{HttpSinkConfig, HttpSourceConfig};
 use rarog_connectors::mqtt::{Address, MqttConfig, Qos, SinkConfig, SourceConfig};
@@ -22,8 +23,10 @@ use std::time::Duration;
 
 /// The topic of a `.from` that names none.
 const DEFAULT_TOPIC: &str = "varpulis/events/#";
+/// What outlets of `.alert` are called, which have no connector.
+const ALERT: &str = "alert";
 /// A source that says nothing for this long does not count.
-const DEFAULT_IDLE: Duration = Duration::from_secs(10);
+pub const DEFAULT_IDLE: Duration = Duration::from_secs(10);
 
 /// Form of lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,6 +95,16 @@ pub enum Outlet {
 }
 
 impl Inlet {
+    /// Its kind, as programs name it.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Inlet::Mqtt { .. } => "mqtt",
+            Inlet::Http { .. } => "http",
+            Inlet::File { .. } => "file",
+            Inlet::Generator { .. } => "generator",
+        }
+    }
+
     /// The source that it alone is, if it has a place that is read from.
     pub fn source(&self) -> Option<u32> {
         match self {
@@ -112,6 +125,16 @@ impl Inlet {
 }
 
 impl Outlet {
+    /// Its kind, as programs name it.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Outlet::Mqtt(_) => "mqtt",
+            Outlet::Http(_) => "http",
+            Outlet::File(_) => "file",
+            Outlet::Stdout => "console",
+        }
+    }
+
     /// The file that it appends to.
     pub fn file(&self) -> Option<PathBuf> {
         match self {
@@ -160,6 +183,8 @@ pub struct Wiring {
     pub inlet_names: Vec<Arc<str>>,
     /// Where records go out.
     pub outlets: Vec<Outlet>,
+    /// By outlet, the connector that it is of.
+    pub outlet_names: Vec<Arc<str>>,
     /// How each node sends, by node.
     pub sending: Vec<Option<Sending>>,
     /// For each source: how long it may be silent and still count.
@@ -168,34 +193,36 @@ pub struct Wiring {
     pub warnings: Vec<String>,
 }
 
-/// Finds out what a program opens under a name.
-pub fn wire(name: &str, plan: &Plan) -> Result<Wiring, String> {
+/// Finds out what a program opens.
+pub fn wire(party: &Party, plan: &Plan) -> Result<Wiring, String> {
     let mut wiring = Wiring {
         plan: Arc::new(Plan::default()),
         inlets: Vec::new(),
         inlet_names: Vec::new(),
         outlets: Vec::new(),
+        outlet_names: Vec::new(),
         sending: vec![None; plan.nodes.len()],
         idle: Vec::new(),
         warnings: Vec::new(),
     };
     let mut same = Vec::with_capacity(plan.subscriptions.len());
     for subscription in &plan.subscriptions {
-        same.push(wiring.subscribe(name, plan, subscription)?);
+        same.push(wiring.subscribe(party, plan, subscription)?);
     }
     for (node, what) in plan.nodes.iter().enumerate() {
         if let Op::Send { connector, params, .. } = &what.op {
             let connector = &plan.connectors[*connector as usize];
             let params = Params { connector: &connector.name, call: params, own: &connector.params };
-            wiring.send(name, connector, params, node as NodeId)?;
+            wiring.send(party, connector, params, node as NodeId)?;
         }
         if let Op::Alert { webhook: Some(url), .. } = &what.op {
-            let outlet = wiring.outlet(Outlet::Http(http::webhook(url)?));
+            let outlet = wiring.outlet(Outlet::Http(http::webhook(url)?), &ALERT.into());
             let sending = Sending { outlet, topic: url.clone(), qos: Qos::default(), retain: false };
             wiring.sending[node] = Some(sending);
         }
     }
     wiring.part_filters();
+    wiring.drop_filters(party);
     if !needs_clocks(plan) {
         wiring.join_sources(&mut same);
     }
@@ -242,12 +269,12 @@ impl Wiring {
     }
 
     /// Adds a subscription; the source that its records belong to.
-    fn subscribe(&mut self, name: &str, plan: &Plan, of: &Subscription) -> Result<u32, String> {
+    fn subscribe(&mut self, party: &Party, plan: &Plan, of: &Subscription) -> Result<u32, String> {
         let next = self.idle.len() as u32;
         let connector = &plan.connectors[of.connector as usize];
         let params = Params { connector: &connector.name, call: &of.params, own: &connector.params };
         let source = match &*connector.kind {
-            "mqtt" => self.subscribe_mqtt(name, connector, params, next)?,
+            "mqtt" => self.subscribe_mqtt(party, connector, params, next)?,
             "http" => self.serve(http::source(params)?, next)?,
             "file" | "stdin" => {
                 let (path, format) = (self::path(connector, params)?, line_format(params)?);
@@ -272,14 +299,14 @@ impl Wiring {
 
     fn subscribe_mqtt(
         &mut self,
-        name: &str,
+        party: &Party,
         connector: &Connector,
         params: Params<'_>,
         source: u32,
     ) -> Result<u32, String> {
         let filter = params.text("topic")?.unwrap_or_else(|| DEFAULT_TOPIC.into());
         let qos = self.qos(connector, params, "messages that are on their way when a connection breaks are lost")?;
-        let mqtt = mqtt(name, connector, params, End::Source)?;
+        let mqtt = mqtt(party, connector, params, End::Source)?;
         let expiry = params.duration("session_expiry")?;
         let found = self.inlets.iter_mut().find_map(|inlet| match inlet {
             Inlet::Mqtt { config, routes } if config.mqtt.client_id == mqtt.client_id => Some((config, routes)),
@@ -288,7 +315,7 @@ impl Wiring {
         let Some((config, routes)) = found else {
             let mut config = SourceConfig::new(mqtt, []);
             config.topics.push((filter.clone(), qos));
-            config.session_expiry = expiry.unwrap_or(config.session_expiry);
+            config.session_expiry = expiry.unwrap_or(party.session_expiry);
             self.inlets.push(Inlet::Mqtt { config, routes: vec![Route { filter, source }] });
             return Ok(source);
         };
@@ -340,6 +367,20 @@ impl Wiring {
         }
     }
 
+    /// Unsubscribes what earlier runs of the program have subscribed and this one does not: a session goes on with it.
+    fn drop_filters(&mut self, party: &Party) {
+        for inlet in &mut self.inlets {
+            let Inlet::Mqtt { config, .. } = inlet else { continue };
+            let before = party.subscribed.get(&config.mqtt.client_id).map_or(&[][..], Vec::as_slice);
+            for filter in before {
+                let is_wanted = config.topics.iter().any(|(wanted, _)| wanted == filter);
+                if !is_wanted && !config.unwanted.contains(filter) {
+                    config.unwanted.push(filter.clone());
+                }
+            }
+        }
+    }
+
     /// Adds a path to the server of its host and port.
     fn serve(&mut self, config: HttpSourceConfig, source: u32) -> Result<u32, String> {
         let path = config.paths[0].clone();
@@ -363,7 +404,7 @@ impl Wiring {
     }
 
     /// The index of an outlet, which those that are the same share.
-    fn outlet(&mut self, outlet: Outlet) -> usize {
+    fn outlet(&mut self, outlet: Outlet, connector: &Arc<str>) -> usize {
         let same = |other: &Outlet| match (other, &outlet) {
             (Outlet::Mqtt(a), Outlet::Mqtt(b)) => a.mqtt.client_id == b.mqtt.client_id,
             (Outlet::Http(a), Outlet::Http(b)) => a.target == b.target && a.wait_for_server == b.wait_for_server,
@@ -373,6 +414,7 @@ impl Wiring {
         };
         self.outlets.iter().position(same).unwrap_or_else(|| {
             self.outlets.push(outlet);
+            self.outlet_names.push(connector.clone());
             self.outlets.len() - 1
         })
     }
@@ -388,12 +430,12 @@ impl Wiring {
         })
     }
 
-    fn send(&mut self, name: &str, connector: &Connector, params: Params<'_>, node: NodeId) -> Result<(), String> {
+    fn send(&mut self, party: &Party, connector: &Connector, params: Params<'_>, node: NodeId) -> Result<(), String> {
         let (outlet, qos) = match &*connector.kind {
             "mqtt" => {
                 let qos =
                     self.qos(connector, params, "outputs that are on their way when a connection breaks are lost")?;
-                let mqtt = mqtt(name, connector, params, End::Sink)?;
+                let mqtt = mqtt(party, connector, params, End::Sink)?;
                 (Outlet::Mqtt(SinkConfig::new(mqtt)), qos)
             }
             "http" => (Outlet::Http(http::sink(params)?), Qos::default()),
@@ -405,7 +447,7 @@ impl Wiring {
             return Err(format!("connector {}: records are written as JSON lines, not as evt", connector.name));
         }
         let url = if let Outlet::Http(config) = &outlet { Some(config.target.url.to_string()) } else { None };
-        let index = self.outlet(outlet);
+        let index = self.outlet(outlet, &connector.name);
         let topic = match url {
             Some(url) => url,
             None => params.text("topic")?.unwrap_or_else(|| format!("{}-output", connector.name)),
@@ -455,7 +497,7 @@ fn is_covered(route: &Route, routes: &[Route]) -> bool {
     routes.iter().any(|other| other.filter != route.filter && topic::covers(&other.filter, &route.filter))
 }
 
-fn mqtt(name: &str, connector: &Connector, params: Params<'_>, end: End) -> Result<MqttConfig, String> {
+fn mqtt(party: &Party, connector: &Connector, params: Params<'_>, end: End) -> Result<MqttConfig, String> {
     let of_connector = |text: String| format!("connector {}: {text}", connector.name);
     let port = params.int("port", 1, i64::from(u16::MAX))?.unwrap_or(1883) as u16;
     let names = ["host", "url", "brokers", "servers"];
@@ -473,11 +515,12 @@ fn mqtt(name: &str, connector: &Connector, params: Params<'_>, end: End) -> Resu
     let prefix = params.text("client_id")?.unwrap_or_default();
     let prefix = if prefix.is_empty() { prefix } else { format!("{prefix}-") };
     let addresses_first = addresses.first().cloned().ok_or_else(|| of_connector("no address".into()))?;
-    let mut config = MqttConfig::new(addresses_first, for_run(&prefix, name, &connector.name, end));
+    let mut config = MqttConfig::new(addresses_first, (party.client_id)(&prefix, &connector.name, end));
     config.addresses = addresses;
     config.username = params.text("username")?;
     config.password = params.text("password")?;
     config.keep_alive = params.duration("keep_alive")?.unwrap_or(config.keep_alive);
+    config.permit = party.permit.clone();
     Ok(config)
 }
 

@@ -61,7 +61,7 @@ fn subscriptions_of_a_connector_share_a_connection_and_equal_filters_a_source() 
         nodes: vec![send(0, &[]), send(0, &[("topic", "out"), ("qos", "0"), ("retain", "true")]), clocked()],
         ..Plan::default()
     };
-    let wiring = wire("run", &plan).expect("it can be wired");
+    let wiring = wire(&Party::run("run"), &plan).expect("it can be wired");
     let (config, routes) = mqtt_source(&wiring, 0);
     assert_eq!(config.mqtt.client_id, "rarog-run-broker-src");
     assert_eq!(config.mqtt.addresses, [Address::new("h", 1999)]);
@@ -85,7 +85,7 @@ fn a_filter_that_another_covers_is_not_subscribed() {
         let subscriptions = list.iter().map(|topic| from("A", 0, &[("topic", topic)])).collect();
         let mut plan = Plan { connectors: vec![broker()], subscriptions, ..Plan::default() };
         plan.subscriptions[0].params.push(("qos".into(), Value::Int(0)));
-        wire("run", &plan).expect("it can be wired")
+        wire(&Party::run("run"), &plan).expect("it can be wired")
     };
     let wiring = topics(&["a/#", "a/b", "c", "a/+/x"]);
     let (config, routes) = mqtt_source(&wiring, 0);
@@ -110,7 +110,7 @@ fn files_and_generators_are_sources_and_files_are_sinks() {
         nodes: vec![send(2, &[]), send(0, &[("path", "out.jsonl")])],
         ..Plan::default()
     };
-    let wiring = wire("run", &plan).expect("it can be wired");
+    let wiring = wire(&Party::run("run"), &plan).expect("it can be wired");
     assert_eq!((wiring.inlets.len(), wiring.idle.len()), (2, 2));
     assert!(matches!(&wiring.inlets[0], Inlet::File { format: LineFormat::Evt, source: 0, .. }));
     assert!(matches!(&wiring.inlets[1], Inlet::Generator { config, source: 1 } if config.count == Some(7)));
@@ -133,14 +133,14 @@ fn paths_of_a_port_share_a_server_and_requests_of_a_kind_a_sink() {
         ],
         ..Plan::default()
     };
-    let wiring = wire("run", &plan).expect("it can be wired");
+    let wiring = wire(&Party::run("run"), &plan).expect("it can be wired");
     let [Inlet::Http { config, routes }] = &wiring.inlets[..] else { panic!("{:?}", wiring.inlets) };
     assert_eq!((&config.paths[..], routes.len(), wiring.idle.len()), (&["/".to_owned(), "/b".into()][..], 2, 2));
     let outlets: Vec<_> = wiring.sending.iter().flatten().map(|sending| sending.outlet).collect();
     assert_eq!(outlets, [0, 1, 0, 2, 2], "alerts are given up sooner than records");
     plan.connectors.push(connector("i", "http", &[("port", "8080"), ("token", "t")]));
     plan.subscriptions.push(from("D", 1, &[]));
-    assert!(wire("run", &plan).is_err_and(|error| error.contains("8080")));
+    assert!(wire(&Party::run("run"), &plan).is_err_and(|error| error.contains("8080")));
 }
 
 #[test]
@@ -148,7 +148,7 @@ fn what_cannot_be_opened_is_said() {
     let refused = |connector: Connector, params: &[(&str, &str)]| {
         let mut plan = Plan { connectors: vec![connector], ..Plan::default() };
         plan.nodes = vec![send(0, params)];
-        wire("run", &plan).expect_err("it cannot be opened")
+        wire(&Party::run("run"), &plan).expect_err("it cannot be opened")
     };
     for (error, part) in [
         (refused(connector("c", "mqtt", &[]), &[]), "host"),

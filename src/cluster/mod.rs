@@ -1,0 +1,1 @@
+//! What a worker of a cluster runs pipelines with.
