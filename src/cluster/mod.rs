@@ -1,1 +1,3 @@
-//! What a worker of a cluster runs pipelines with.
+//! What makes this process part of a cluster: the engine that runs what a coordinator orders.
+
+pub mod engine;

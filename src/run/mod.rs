@@ -1,7 +1,7 @@
 //! `rarog run`: programs on a file, on standard input, or live on their connectors.
 
 mod checkpoint;
-mod dead;
+pub mod dead;
 pub mod engine;
 pub mod host;
 pub mod live;
@@ -10,7 +10,7 @@ mod replay;
 mod results;
 pub mod stop;
 mod stoppable;
-mod talk;
+pub mod talk;
 
 use crate::args::RunArgs;
 use crate::{exit, files, program};

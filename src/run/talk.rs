@@ -2,6 +2,7 @@
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{self, IsTerminal};
+use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -17,7 +18,12 @@ const ENDLESS: &str = "{spinner} {bytes} {msg}";
 #[derive(Clone, Default)]
 pub struct Talk {
     bar: Option<ProgressBar>,
+    /// Takes them instead of stderr.
+    listener: Option<Listener>,
 }
+
+/// Takes lines.
+type Listener = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// How far an input has been read.
 pub struct Progress {
@@ -35,14 +41,20 @@ impl Talk {
             return Talk::default();
         }
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-        Talk { bar: Some(bar) }
+        Talk { bar: Some(bar), listener: None }
+    }
+
+    /// To somebody else than stderr.
+    pub fn to(listener: impl Fn(&str) + Send + Sync + 'static) -> Talk {
+        Talk { bar: None, listener: Some(Arc::new(listener)) }
     }
 
     /// Says a line.
     pub fn say(&self, line: &str) {
-        match &self.bar {
-            Some(bar) => bar.suspend(|| say_line!("{line}")),
-            None => say_line!("{line}"),
+        match (&self.listener, &self.bar) {
+            (Some(listener), _) => listener(line),
+            (None, Some(bar)) => bar.suspend(|| say_line!("{line}")),
+            (None, None) => say_line!("{line}"),
         }
     }
 

@@ -142,7 +142,9 @@ fn a_pipeline_goes_to_the_thread_with_the_fewest() {
     let mut runs = vec![start(), start(), start()];
     assert_eq!(loads(), [2, 1]);
     // The first of the first thread and the third go.
-    [2, 0].map(|index| runs.remove(index).drop_now());
+    for index in [2, 0] {
+        runs.remove(index).drop_now();
+    }
     assert_eq!(loads(), [0, 1]);
     runs.push(start());
     assert_eq!(loads(), [1, 1]);

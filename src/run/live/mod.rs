@@ -11,26 +11,26 @@
 
 mod acks;
 mod alert;
-mod beats;
+pub mod beats;
 mod causes;
 mod host;
 mod http;
-mod identity;
+pub mod identity;
 mod idle;
 mod inlet;
 mod intake;
-mod link;
+pub mod link;
 mod messages;
 mod outlet;
 mod params;
-mod party;
-mod pipeline;
+pub mod party;
+pub mod pipeline;
 mod progress;
-mod resume;
-mod terms;
+pub mod resume;
+pub mod terms;
 mod topic;
 mod watch;
-mod wiring;
+pub mod wiring;
 
 use super::checkpoint::Settings;
 use super::dead::DeadFile;

@@ -303,11 +303,6 @@ impl LivePipeline {
         outlets.chain(inlets).collect()
     }
 
-    /// Outputs that no broker has confirmed.
-    pub fn unconfirmed(&self) -> u64 {
-        self.progress.unconfirmed()
-    }
-
     /// Cuts its connections: nothing goes out any more and nothing is acknowledged.
     pub fn cut(&self) {
         self.give_up();

@@ -24,6 +24,15 @@ pub struct Beginning {
     pub standard: Option<Arc<StandardOutput>>,
 }
 
+impl Beginning {
+    /// At the beginning, without checkpoints.
+    pub fn fresh(wiring: &Wiring) -> Beginning {
+        let fresh = |name: String| SourcePosition { name, ..SourcePosition::default() };
+        let sources = wiring.source_names().into_iter().map(fresh).collect();
+        Beginning { position: LivePosition { sources, ..LivePosition::default() }, ..Beginning::default() }
+    }
+}
+
 /// Opens the checkpoints of a pipeline and goes back to the last one. `several`: others write to standard output, too.
 pub fn begin(
     settings: Option<&Settings>,
@@ -32,10 +41,9 @@ pub fn begin(
     several: bool,
     talk: &Talk,
 ) -> Result<Beginning, String> {
-    let names = wiring.source_names();
-    let fresh = |name: &String| SourcePosition { name: name.clone(), ..SourcePosition::default() };
-    let position = LivePosition { sources: names.iter().map(fresh).collect(), ..LivePosition::default() };
-    let Some(settings) = settings else { return Ok(Beginning { position, ..Beginning::default() }) };
+    let fresh = Beginning::fresh(wiring);
+    let Some(settings) = settings else { return Ok(fresh) };
+    let (names, position) = (wiring.source_names(), fresh.position);
     let is_stdin = |inlet: &Inlet| matches!(inlet, Inlet::File { path, .. } if path.as_os_str() == "-");
     if wiring.inlets.iter().any(is_stdin) {
         return Err(

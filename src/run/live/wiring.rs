@@ -10,8 +10,8 @@
 
 use super::http;
 use super::params::Params;
-use super::topic;
 use super::party::Party;
+use super::topic;
 use rarog_connectors::client_id::End;
 use rarog_connectors::generator::GeneratorConfig;
 use rarog_connectors::http::{HttpSinkConfig, HttpSourceConfig};
@@ -521,6 +521,14 @@ fn mqtt(party: &Party, connector: &Connector, params: Params<'_>, end: End) -> R
     config.password = params.text("password")?;
     config.keep_alive = params.duration("keep_alive")?.unwrap_or(config.keep_alive);
     config.permit = party.permit.clone();
+    Ok(config)
+}
+
+/// The connection by which a client's session at the broker of a connector is reached.
+pub fn session(client_id: &str, connector: &Connector) -> Result<MqttConfig, String> {
+    let params = Params { connector: &connector.name, call: &[], own: &connector.params };
+    let mut config = mqtt(&Party::run(""), connector, params, End::Source)?;
+    config.client_id = client_id.to_owned();
     Ok(config)
 }
 
