@@ -18,6 +18,9 @@ use tokio::time::{Instant, timeout_at};
 /// Bytes of an answer's body at the most, unless [`HttpClient::with_body_limit`] says otherwise.
 pub const BODY_LIMIT_BYTES: usize = 64 << 20;
 
+/// Time for connecting at the most, ms.
+const CONNECT_MS: u64 = 1_000;
+
 /// Idle connections that are kept for one server.
 const IDLE_PER_SERVER: usize = 8;
 
@@ -123,7 +126,8 @@ impl HttpClient {
             let (mut sender, is_fresh) = match self.take(&target.authority) {
                 Some(sender) => (sender, false),
                 None => {
-                    let connecting = timeout_at(deadline, self.connect(&target.authority));
+                    let patience = deadline.min(Instant::now() + Duration::from_millis(CONNECT_MS));
+                    let connecting = timeout_at(patience, self.connect(&target.authority));
                     let sender = connecting.await.unwrap_or_else(|_| Err("no connection in time".into()));
                     (sender.map_err(&not_sent)?, true)
                 }

@@ -14,5 +14,6 @@ pub mod agent;
 pub mod coordinator;
 pub mod http_client;
 pub mod model;
+pub mod raft;
 pub mod seams;
 pub mod wire;

@@ -1,7 +1,8 @@
 //! The replicated state of a cluster.
 //!
 //! Invariants: of every pipeline there is at most one placement; its epoch only grows, also over placements that are gone;
-//! whatever can be computed from the rest is not stored.
+//! whatever can be computed from the rest is not stored. It is stored in a format whose fields have no names: none may be left
+//! out, and enums carry their variant outside.
 
 use super::ids::{EpochNumber, NodeId, PipelineKey, Uuid, WorkerId};
 use super::secret::Secret;

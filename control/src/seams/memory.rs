@@ -86,6 +86,10 @@ impl MemoryDisk {
 }
 
 impl Disk for MemoryDisk {
+    fn place(&self) -> String {
+        "memory".into()
+    }
+
     fn read(&self, name: &str) -> io::Result<Option<Vec<u8>>> {
         Ok(self.inner().files.get(name).map(|file| file.bytes.clone()))
     }

@@ -53,6 +53,8 @@ pub trait Entropy: Send + Sync {
 
 /// Files of one folder. All calls block and are durable when they return, except where it says otherwise.
 pub trait Disk: Send + Sync {
+    /// Where it is, for messages.
+    fn place(&self) -> String;
     /// The whole content; `None`: there is no such file.
     fn read(&self, name: &str) -> io::Result<Option<Vec<u8>>>;
     /// Adds bytes at the end of a file, which is made if it is missing. Durable after [`Disk::sync`].

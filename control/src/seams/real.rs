@@ -142,11 +142,6 @@ impl FolderDisk {
         Ok(disk)
     }
 
-    /// Where it is.
-    pub fn folder(&self) -> &Path {
-        &self.folder
-    }
-
     /// Removes what a process that was killed had not finished.
     fn sweep(&self) -> io::Result<()> {
         for entry in fs::read_dir(&self.folder)? {
@@ -189,6 +184,10 @@ impl FolderDisk {
 }
 
 impl Disk for FolderDisk {
+    fn place(&self) -> String {
+        self.folder.display().to_string()
+    }
+
     fn read(&self, name: &str) -> io::Result<Option<Vec<u8>>> {
         match fs::read(self.path(name)) {
             Ok(bytes) => Ok(Some(bytes)),

@@ -1,0 +1,195 @@
+//! Commands, reads, kills and restarts.
+
+use crate::nodes::{LEADER_PATIENCE, Nodes, await_some, put};
+use rarog_control::model::command::Outcome;
+use rarog_control::raft::{COMMAND_LIMIT_BYTES, ReadError, SubmitError, Timings};
+use std::time::{Duration, Instant};
+
+#[test]
+fn a_single_node_decides_at_once_and_remembers() {
+    let mut nodes = Nodes::new([1]);
+    nodes.start(1);
+    nodes.put(1, "a");
+    assert!(nodes.node(1).state().connectors.contains_key("a"), "the caller of a command sees its effect");
+    let cluster = await_some("the cluster has an identity", || nodes.node(1).state().cluster);
+    assert_eq!(nodes.node(1).cluster(), Some(cluster));
+    nodes.kill(1);
+    nodes.start(1);
+    nodes.put(1, "b");
+    let state = nodes.on(1, nodes.node(1).read(LEADER_PATIENCE)).expect("it leads");
+    assert_eq!(state.connectors.keys().collect::<Vec<_>>(), ["a", "b"]);
+    assert_eq!(state.cluster, Some(cluster));
+    assert!(nodes.node(1).has_quorum_within(Duration::from_millis(500)));
+}
+
+#[test]
+fn every_node_takes_commands_and_reads_what_was_decided() {
+    let mut nodes = Nodes::new([1, 2, 3]);
+    nodes.start_all();
+    nodes.leader();
+    for round in 0..10 {
+        for node in [1, 2, 3] {
+            let name = format!("c{round}n{node}");
+            nodes.put(node, &name);
+            assert!(nodes.node(node).state().connectors.contains_key(&name), "the caller sees its effect");
+            for reader in [1, 2, 3] {
+                let state = nodes.on(reader, nodes.node(reader).read(LEADER_PATIENCE)).expect("there is a leader");
+                assert!(state.connectors.contains_key(&name), "node {reader} reads what node {node} was told");
+            }
+        }
+    }
+    let coordinators = await_some("all coordinators are known", || {
+        let state = nodes.node(1).state();
+        (state.coordinators.len() == 3).then(|| state.coordinators.clone())
+    });
+    assert_eq!(coordinators, nodes.peers());
+    for node in [1, 2, 3] {
+        assert!(nodes.node(node).has_quorum_within(Duration::from_millis(1_000)));
+    }
+    let metrics = nodes.metrics(nodes.leader());
+    assert_eq!(metrics.state, "Leader");
+    assert_eq!(metrics.peers.len(), 2);
+    let too_large = nodes.submit(2, put(&"x".repeat(COMMAND_LIMIT_BYTES)));
+    assert!(matches!(too_large, Err(SubmitError::TooLarge { .. })));
+}
+
+#[test]
+fn a_killed_leader_is_replaced_and_catches_up_when_it_is_back() {
+    let mut nodes = Nodes::new([1, 2, 3]);
+    nodes.start_all();
+    nodes.put(nodes.leader(), "before");
+    let killed = nodes.leader();
+    nodes.kill(killed);
+    let since = Instant::now();
+    await_some("another one leads", || nodes.running().into_iter().find(|node| nodes.node(*node).leadership().is_self));
+    let gone = since.elapsed();
+    println!("a new leader after {gone:?}");
+    assert!(gone < Duration::from_millis(1_000), "{gone:?}");
+    for node in nodes.running() {
+        nodes.put(node, &format!("from-{node}"));
+    }
+    nodes.start(killed);
+    for name in ["before".to_owned()]
+        .into_iter()
+        .chain(nodes.running().iter().filter(|n| **n != killed).map(|n| format!("from-{n}")))
+    {
+        nodes.await_connector(&name);
+    }
+    nodes.put(killed, "after");
+    nodes.await_connector("after");
+}
+
+#[test]
+fn all_nodes_killed_come_back_with_everything() {
+    let mut nodes = Nodes::new([1, 2, 3]);
+    nodes.start_all();
+    for number in 0..20 {
+        nodes.put(1 + number % 3, &format!("c{number}"));
+    }
+    let cluster = nodes.node(1).cluster();
+    for node in [1, 2, 3] {
+        nodes.kill(node);
+    }
+    nodes.start_all();
+    let state = nodes.on(2, nodes.node(2).read(LEADER_PATIENCE)).expect("there is a leader");
+    assert_eq!(state.connectors.len(), 20);
+    assert_eq!(nodes.node(3).cluster(), cluster);
+}
+
+#[test]
+fn a_node_that_is_far_behind_gets_a_snapshot() {
+    let mut nodes = Nodes::new([1, 2, 3]);
+    nodes.timings = Timings { snapshot_every: 20, keep_entries: 5, ..Timings::default() };
+    nodes.start_all();
+    let behind = nodes.follower();
+    nodes.kill(behind);
+    let leader = nodes.leader();
+    for number in 0..60 {
+        nodes.put(leader, &format!("c{number}"));
+    }
+    await_some("the log is replaced by a snapshot", || nodes.metrics(leader).snapshot.filter(|at| *at >= 40));
+    nodes.start(behind);
+    nodes.await_connector("c59");
+    assert_eq!(nodes.node(behind).state(), nodes.node(leader).state());
+    // What was purged is not needed for a restart either.
+    let before = nodes.node(leader).state().connectors.clone();
+    for node in [1, 2, 3] {
+        nodes.kill(node);
+    }
+    nodes.start_all();
+    let state = nodes.on(behind, nodes.node(behind).read(LEADER_PATIENCE)).expect("there is a leader");
+    assert_eq!(state.connectors, before);
+}
+
+#[test]
+fn without_a_majority_nothing_is_decided_or_read() {
+    let mut nodes = Nodes::new([1, 2, 3]);
+    nodes.start_all();
+    nodes.put(1, "a");
+    let lost = nodes.follower();
+    nodes.kill(lost);
+    nodes.kill(nodes.follower());
+    let alone = nodes.running()[0];
+    let patience = Duration::from_millis(300);
+    let limit = Duration::from_millis(1_000);
+    await_some("it notices", || (!nodes.node(alone).has_quorum_within(limit)).then_some(()));
+    let read = nodes.on(alone, nodes.node(alone).read(patience));
+    assert_eq!(read.err(), Some(ReadError::NoLeader));
+    let submitted = nodes.on(alone, nodes.node(alone).submit(put("b"), patience));
+    assert_eq!(submitted, Err(SubmitError::NoLeader));
+    assert!(nodes.node(alone).state().connectors.contains_key("a"), "the known state is there all the same");
+    nodes.start(lost);
+    nodes.put(alone, "c");
+    assert!(!nodes.node(alone).state().connectors.contains_key("b"), "what was refused has not happened");
+}
+
+#[test]
+fn a_leader_that_is_shut_down_hands_over_at_once() {
+    let mut nodes = Nodes::new([1, 2, 3]);
+    nodes.start_all();
+    let leader = nodes.leader();
+    nodes.put(leader, "a");
+    let node = nodes.node(leader).clone();
+    nodes.on(leader, node.shutdown());
+    drop(node);
+    nodes.kill(leader);
+    let successor = nodes.leader();
+    assert_ne!(successor, leader);
+    nodes.put(successor, "b");
+    assert_eq!(nodes.on(successor, nodes.node(successor).submit(put("c"), Duration::ZERO)), Ok(Outcome::Applied));
+}
+
+/// Prints what is measured; the numbers depend on the machine and the build.
+#[test]
+#[ignore = "a measurement"]
+fn measure_commands_and_failover() {
+    let mut nodes = Nodes::new([1, 2, 3]);
+    nodes.start_all();
+    for (who, node) in [("leader", nodes.leader()), ("follower", nodes.follower())] {
+        let mut times: Vec<Duration> = (0..1_000)
+            .map(|number| {
+                let since = Instant::now();
+                nodes.put(node, &format!("{who}-{}", number % 50));
+                since.elapsed()
+            })
+            .collect();
+        times.sort();
+        println!("submit at the {who}: p50 {:?}, p99 {:?}, max {:?}", times[500], times[990], times[999]);
+    }
+    let mut gone: Vec<Duration> = (0..10)
+        .map(|_| {
+            let killed = nodes.leader();
+            nodes.kill(killed);
+            let since = Instant::now();
+            await_some("another one leads", || {
+                nodes.running().into_iter().find(|node| nodes.node(*node).leadership().is_self)
+            });
+            let gone = since.elapsed();
+            nodes.start(killed);
+            nodes.leader();
+            gone
+        })
+        .collect();
+    gone.sort();
+    println!("leader killed, another one leads: p50 {:?}, max {:?}", gone[5], gone[9]);
+}
