@@ -3,9 +3,9 @@
 //! Invariant: what [`Published`] shows was committed; the caller of a command is answered after its effect is shown.
 
 use super::journal::{Flush, JournalError};
-use crate::model::apply::apply;
 use super::snapshot;
 use super::types::{Applied, LogId, Membership, Proposal, Snapshot, SnapshotMeta, StoredMembership, TypeConfig};
+use crate::model::apply::apply;
 use crate::model::command::Outcome;
 use crate::model::ids::NodeId;
 use crate::model::state::State;

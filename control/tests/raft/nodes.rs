@@ -119,8 +119,13 @@ impl Nodes {
         self.on(node, self.node(node).submit(change, LEADER_PATIENCE))
     }
 
+    /// Puts a connector; once more if a leader that was killed has taken it with it, which does no harm.
     pub fn put(&self, node: NodeId, name: &str) {
-        assert_eq!(self.submit(node, put(name)), Ok(Outcome::Applied));
+        let decided = await_some("it is decided", || match self.submit(node, put(name)) {
+            Err(SubmitError::OutcomeUnknown) => None,
+            decided => Some(decided),
+        });
+        assert!(matches!(decided, Ok(Outcome::Applied | Outcome::Unchanged)), "{name} at {node}: {decided:?}");
     }
 
     pub fn metrics(&self, node: NodeId) -> Metrics {
