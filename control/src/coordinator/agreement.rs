@@ -4,44 +4,47 @@
 //! older than anything that was decided before the call.
 
 use crate::model::command::{Change, Outcome};
-use crate::model::ids::NodeId;
 use crate::model::state::State;
+use crate::raft::{Consensus, Leadership, SubmitError};
 use crate::seams::Pending;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
-
-/// Who leads, as this node knows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Leading {
-    /// The term; a node that leads twice does so in two terms.
-    pub term: u64,
-    /// The leader; `None`: none is known.
-    pub leader: Option<NodeId>,
-}
-
-/// Why a change was not decided, or is not known to be.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum Undecided {
-    /// There is no leader: nothing was changed.
-    #[error("no leader in time: ask again")]
-    NoLeader,
-    /// It may be decided, or not.
-    #[error("what became of the change is unknown: look before it is asked for again")]
-    OutcomeUnknown,
-}
 
 /// See the module's head.
 pub trait Agreement: Send + Sync {
     /// The newest state here, and a sign of every change.
     fn watch(&self) -> watch::Receiver<Arc<State>>;
     /// Who leads, and a sign of every change.
-    fn watch_leader(&self) -> watch::Receiver<Leading>;
+    fn watch_leader(&self) -> watch::Receiver<Leadership>;
     /// Has a change decided, by whoever leads.
-    fn submit(&self, change: Change, patience: Duration) -> Pending<'static, Result<Outcome, Undecided>>;
+    fn submit(&self, change: Change, patience: Duration) -> Pending<'static, Result<Outcome, SubmitError>>;
     /// A state that holds everything decided before this call; `None`: nobody could tell in time.
     fn read(&self, patience: Duration) -> Pending<'static, Option<Arc<State>>>;
     /// Was a majority heard within this time?
     fn has_quorum_within(&self, limit: Duration) -> bool;
+}
+
+impl Agreement for Consensus {
+    fn watch(&self) -> watch::Receiver<Arc<State>> {
+        Consensus::watch(self)
+    }
+
+    fn watch_leader(&self) -> watch::Receiver<Leadership> {
+        self.watch_leadership()
+    }
+
+    fn submit(&self, change: Change, patience: Duration) -> Pending<'static, Result<Outcome, SubmitError>> {
+        let consensus = self.clone();
+        Box::pin(async move { Consensus::submit(&consensus, change, patience).await })
+    }
+
+    fn read(&self, patience: Duration) -> Pending<'static, Option<Arc<State>>> {
+        let consensus = self.clone();
+        Box::pin(async move { Consensus::read(&consensus, patience).await.ok() })
+    }
+
+    fn has_quorum_within(&self, limit: Duration) -> bool {
+        Consensus::has_quorum_within(self, limit)
+    }
 }

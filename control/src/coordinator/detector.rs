@@ -3,10 +3,11 @@
 //! Invariant: nothing of an earlier term is left when a new one begins.
 
 use super::fleet::{Digest, Fleet, Sweep};
-use super::liveness::{Deadlines, Liveness, Verdict};
-use crate::model::ids::{NodeId, WorkerId};
+use super::liveness::{Deadlines, Liveness};
+use super::rates::Rates;
+use crate::model::ids::NodeId;
+use crate::model::observed::Observed;
 use crate::model::state::State;
-use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -24,21 +25,29 @@ pub struct FailureDetector {
 struct Inner {
     term: u64,
     liveness: Liveness,
+    rates: Rates,
     sweep: Sweep,
+}
+
+impl Inner {
+    fn new(term: u64, deadlines: Deadlines, now: Instant) -> Inner {
+        let liveness = Liveness::new(deadlines, now);
+        Inner { term, liveness, rates: Rates::default(), sweep: Sweep::default() }
+    }
 }
 
 impl FailureDetector {
     /// One that has heard nothing.
     pub fn new(node: NodeId, deadlines: Deadlines, now: Instant) -> FailureDetector {
-        let inner = Inner { term: 0, liveness: Liveness::new(deadlines, now), sweep: Sweep::default() };
-        FailureDetector { node, deadlines, inner: Mutex::new(inner), heard: Notify::new() }
+        let inner = Mutex::new(Inner::new(0, deadlines, now));
+        FailureDetector { node, deadlines, inner, heard: Notify::new() }
     }
 
     /// This node leads in this term, if it is not an old one. What was heard in it so far stays.
     pub fn lead(&self, term: u64, now: Instant) {
         let mut inner = self.inner();
         if term > inner.term {
-            *inner = Inner { term, liveness: Liveness::new(self.deadlines, now), sweep: Sweep::default() };
+            *inner = Inner::new(term, self.deadlines, now);
         }
     }
 
@@ -46,6 +55,9 @@ impl FailureDetector {
     pub fn hear(&self, digest: Digest, term: u64, now: Instant) -> Fleet {
         self.lead(term, now);
         let mut inner = self.inner();
+        for sight in &digest.sights {
+            inner.rates.hear(&sight.metrics.pipelines, now);
+        }
         inner.liveness.hear(digest, now);
         let fleet = inner.liveness.fleet(self.node, inner.sweep, now);
         drop(inner);
@@ -58,11 +70,12 @@ impl FailureDetector {
         self.heard.notified().await;
     }
 
-    /// What is known of every worker.
-    pub fn verdicts(&self, state: &State, now: Instant) -> BTreeMap<WorkerId, Verdict> {
+    /// What is known of every worker, and of the load.
+    pub fn observe(&self, state: &State, now: Instant) -> Observed {
         let mut inner = self.inner();
         inner.liveness.tick(state, now);
-        state.workers.keys().map(|id| (id.clone(), inner.liveness.verdict(id, state, now))).collect()
+        let workers = state.workers.keys().map(|id| (id.clone(), inner.liveness.verdict(id, state, now))).collect();
+        Observed { workers, rates: inner.rates.per_second(now) }
     }
 
     /// Workers were looked after.

@@ -3,13 +3,14 @@
 //! One post at a time: when something opens, closes, falls silent or comes back, and every interval besides. Invariant: a digest goes
 //! to the leader that is known when it is made; one that leads no more is not waited for.
 
-use super::agreement::{Agreement, Leading};
+use super::agreement::Agreement;
 use super::detector::FailureDetector;
 use super::fleet::{Digest, Fleet};
 use super::hub::Hub;
 use crate::http_client::HttpClient;
 use crate::model::ids::NodeId;
 use crate::model::secret::Secret;
+use crate::raft::Leadership;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, Method, StatusCode};
@@ -75,11 +76,11 @@ impl Digests {
         beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             sockets.mark_unchanged();
-            let now = *leading.borrow_and_update();
+            let now = leading.borrow_and_update().clone();
             let is_told = tokio::select! {
                 biased;
                 () = self.hub.closed() => return,
-                is_told = self.post(now) => is_told,
+                is_told = self.post(&now) => is_told,
                 changed = leading.changed() => match changed {
                     Ok(()) => continue,
                     Err(_) => return,
@@ -105,14 +106,14 @@ impl Digests {
     }
 
     /// Tells the leader; false if it was not told.
-    async fn post(&self, leading: Leading) -> bool {
+    async fn post(&self, leading: &Leadership) -> bool {
         let Some(leader) = leading.leader else { return false };
         let now = Instant::now();
         let (digest, revision) = self.hub.digest(now);
         let fleet = if leader == self.node {
             Some(self.detector.hear(digest, leading.term, now))
         } else {
-            self.send(leader, &digest).await
+            self.send(leading, &digest).await
         };
         let is_told = fleet.is_some();
         if let Some(fleet) = fleet {
@@ -121,15 +122,15 @@ impl Digests {
         is_told
     }
 
-    async fn send(&self, leader: NodeId, digest: &Digest) -> Option<Fleet> {
-        let url = self.agreement.watch().borrow().coordinators.get(&leader).cloned()?;
+    async fn send(&self, leading: &Leadership, digest: &Digest) -> Option<Fleet> {
+        let (leader, url) = (leading.leader?, leading.url.as_ref()?);
         let body = serde_json::to_vec(digest).expect("digests hold nothing that cannot be written as JSON");
         let mut headers = vec![("content-type", "application/json")];
         if let Some(key) = &self.key {
             headers.push(("x-api-key", key.expose()));
         }
         let patience = Duration::from_millis(POST_MS);
-        let answer = self.http.request(&url, Method::POST, DIGEST_PATH, &headers, body.into(), patience).await;
+        let answer = self.http.request(url, Method::POST, DIGEST_PATH, &headers, body.into(), patience).await;
         match answer {
             Ok(answer) if answer.status == StatusCode::OK => serde_json::from_slice(&answer.body).ok(),
             Ok(answer) => {
@@ -153,7 +154,7 @@ async fn take(State(digests): State<Digests>, headers: HeaderMap, body: Bytes) -
         Ok(digest) => digest,
         Err(error) => return refusal(StatusCode::BAD_REQUEST, "invalid_digest", &error.to_string()),
     };
-    let leading = *digests.agreement.watch_leader().borrow();
+    let leading = digests.agreement.watch_leader().borrow().clone();
     if leading.leader != Some(digests.node) {
         return refusal(StatusCode::MISDIRECTED_REQUEST, "not_leader", "this coordinator does not lead");
     }

@@ -11,7 +11,7 @@
 
 use super::fleet::{Digest, Fleet, Line, Seen, Sight, Sweep};
 use crate::model::ids::{NodeId, Uuid, WorkerId};
-pub use crate::model::observed::Verdict;
+use crate::model::observed::Verdict;
 use crate::model::state::State;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

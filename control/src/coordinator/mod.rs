@@ -4,9 +4,11 @@ pub mod agreement;
 pub mod compile;
 pub mod detector;
 pub mod digest;
+pub mod driver;
 pub mod fleet;
 pub mod hub;
 pub mod liveness;
 pub mod pulse;
+pub mod rates;
 #[cfg(test)]
 mod testing;

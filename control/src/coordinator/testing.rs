@@ -1,12 +1,13 @@
 //! What tests of this module have in common: consensus of one, a state with placements, sockets of workers.
 
-use super::agreement::{Agreement, Leading, Undecided};
+use super::agreement::Agreement;
 use super::liveness::Deadlines;
 use crate::model::apply::apply;
 use crate::model::command::{Change, Command, Outcome};
 use crate::model::ids::{PipelineKey, Uuid, WorkerId};
 use crate::model::spec::{ConnectorSpec, GroupSpec, PipelineSpec};
 use crate::model::state::{Capacity, Connector, Group, Phase, Pipeline, Placement, State};
+use crate::raft::{Leadership, SubmitError};
 use crate::seams::{Clock, Entropy, Pending};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -24,16 +25,21 @@ pub(super) const CLUSTER: Uuid = Uuid::from_u128(77);
 /// Consensus that always agrees with itself, unless it was told to fail.
 pub(super) struct Alone {
     states: watch::Sender<Arc<State>>,
-    leading: watch::Sender<Leading>,
+    leading: watch::Sender<Leadership>,
     submitted: Arc<Mutex<Vec<Change>>>,
     has_leader: AtomicBool,
+}
+
+/// Node 1 leads, or node 2.
+fn leads(term: u64, is_self: bool) -> Leadership {
+    Leadership { term, leader: Some(if is_self { 1 } else { 2 }), url: None, is_self }
 }
 
 impl Alone {
     pub(super) fn new(state: State) -> Arc<Alone> {
         Arc::new(Alone {
             states: watch::Sender::new(Arc::new(state)),
-            leading: watch::Sender::new(Leading { term: 1, leader: Some(1) }),
+            leading: watch::Sender::new(leads(1, true)),
             submitted: Arc::default(),
             has_leader: AtomicBool::new(true),
         })
@@ -54,6 +60,11 @@ impl Alone {
         });
     }
 
+    /// Another term begins.
+    pub(super) fn set_term(&self, term: u64, is_self: bool) {
+        self.leading.send_replace(leads(term, is_self));
+    }
+
     /// From now on there is a leader, or none.
     pub(super) fn set_leader(&self, has_leader: bool) {
         self.has_leader.store(has_leader, Ordering::SeqCst);
@@ -65,13 +76,13 @@ impl Agreement for Alone {
         self.states.subscribe()
     }
 
-    fn watch_leader(&self) -> watch::Receiver<Leading> {
+    fn watch_leader(&self) -> watch::Receiver<Leadership> {
         self.leading.subscribe()
     }
 
-    fn submit(&self, change: Change, _: Duration) -> Pending<'static, Result<Outcome, Undecided>> {
+    fn submit(&self, change: Change, _: Duration) -> Pending<'static, Result<Outcome, SubmitError>> {
         if !self.has_leader.load(Ordering::SeqCst) {
-            return Box::pin(async { Err(Undecided::NoLeader) });
+            return Box::pin(async { Err(SubmitError::NoLeader) });
         }
         self.submitted.lock().expect("no test panics with it").push(change.clone());
         let command = Command { at_ms: NOW_MS, change };

@@ -3,10 +3,11 @@
 //! Invariants: reports of one pipeline are decided in the order in which they came, and of those that wait only the newest is
 //! kept; a question for the owner is answered by a read that began after it came; what waits is bounded.
 
-use crate::coordinator::agreement::{Agreement, Undecided};
+use crate::coordinator::agreement::Agreement;
 use crate::model::command::{Change, Outcome};
 use crate::model::ids::{EpochNumber, PipelineKey, Uuid, WorkerId};
 use crate::model::state::{Client, Phase, State};
+use crate::raft::SubmitError;
 use crate::seams::Pending;
 use crate::wire::{ToAgent, Verdict};
 use futures_util::StreamExt;
@@ -61,8 +62,8 @@ struct Question {
 /// What has come back.
 enum Done {
     Read(Vec<Question>, Option<Arc<State>>),
-    Recorded(u64, Result<Outcome, Undecided>),
-    Reported(PipelineKey, EpochNumber, Phase, Result<Outcome, Undecided>),
+    Recorded(u64, Result<Outcome, SubmitError>),
+    Reported(PipelineKey, EpochNumber, Phase, Result<Outcome, SubmitError>),
     Buried,
 }
 
@@ -205,7 +206,7 @@ impl Desk {
         self.work.push(Box::pin(async move { Done::Read(questions, reading.await) }));
     }
 
-    fn submit(&self, change: Change) -> Pending<'static, Result<Outcome, Undecided>> {
+    fn submit(&self, change: Change) -> Pending<'static, Result<Outcome, SubmitError>> {
         self.agreement.submit(change, Duration::from_millis(CHANGE_MS))
     }
 
@@ -221,7 +222,7 @@ impl Desk {
 }
 
 /// Why clients are not recorded.
-fn refusal(outcome: Result<Outcome, Undecided>) -> Option<String> {
+fn refusal(outcome: Result<Outcome, SubmitError>) -> Option<String> {
     match outcome {
         Ok(Outcome::Refused(why)) => Some(format!("{why:?}")),
         Ok(_) => None,
