@@ -64,9 +64,8 @@ mod tests {
     #[test]
     fn rates_follow_counters_and_start_anew_with_placements() {
         let key = PipelineKey::new(Uuid::nil(), "p", 0);
-        let metrics = |events_in| {
-            [PipelineMetrics { pipeline: key.clone(), events_in, events_out: 0, connectors: Vec::new() }]
-        };
+        let metrics =
+            |events_in| [PipelineMetrics { pipeline: key.clone(), events_in, events_out: 0, connectors: Vec::new() }];
         let start = Instant::now();
         let at = |ms| start + Duration::from_millis(ms);
         let mut rates = Rates::default();
