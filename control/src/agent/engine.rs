@@ -60,7 +60,7 @@ pub enum Event {
         /// The placement.
         epoch: EpochNumber,
     },
-    /// A pipeline has stopped and this is its state, or why there is none (then it goes on).
+    /// A pipeline has stopped and this is its state ([`Event::Stopped`] follows), or why there is none (then it goes on).
     Released {
         /// The pipeline.
         pipeline: PipelineKey,

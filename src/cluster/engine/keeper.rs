@@ -87,7 +87,8 @@ impl Keeper {
     /// Gives it something to do. What is more urgent wins.
     pub fn order(&self, task: Task) {
         let mut mail = self.lock();
-        if mail.task != Some(Task::Stop(Ending::Now)) {
+        let is_less = task == Task::Release && mail.task.is_some();
+        if mail.task != Some(Task::Stop(Ending::Now)) && !is_less {
             mail.task = Some(task);
         }
         drop(mail);
@@ -155,7 +156,12 @@ impl Keeper {
         loop {
             match self.wait(LOOK, None) {
                 Some(Task::Stop(Ending::Now)) => break self.end(&open),
-                Some(Task::Stop(Ending::Graceful) | Task::Release) => break self.finish(&open),
+                Some(Task::Stop(Ending::Graceful)) => break self.finish(&open),
+                Some(Task::Release) => {
+                    if let Released::Ended(failure) = self.release(shared, &open, ended) {
+                        break failure;
+                    }
+                }
                 None => {}
             }
             let links = open.pipeline.links();
@@ -177,7 +183,7 @@ impl Keeper {
         }
     }
 
-    /// Ends it at once.
+    /// Ends it at once, which is no failure.
     fn end(&self, open: &Open) -> Option<String> {
         open.pipeline.cut();
         open.run.drop_now();
@@ -197,6 +203,48 @@ impl Keeper {
         }
         open.pipeline.close(Some(deadline));
         None
+    }
+
+    /// Ends it when everything under way is finished, and tells its state. Without one it goes on: because a connection does not
+    /// stand, so that what is under way cannot be finished, or because nothing comes in any more.
+    ///
+    /// Once it has begun it waits as long as it takes: who gives up has lost the state.
+    fn release(&self, shared: &Shared, open: &Open, ended: bool) -> Released {
+        if let Some(reason) = unfit(open, ended) {
+            self.lock().task = None;
+            self.tell_released(shared, Err(reason));
+            return Released::GoesOn;
+        }
+        open.pipeline.keep_state();
+        open.pipeline.stop.request();
+        let mut last = None;
+        let state = loop {
+            let told = matches!(self.wait(LOOK_AT_END, Some(Task::Release)), Some(Task::Stop(_)));
+            let links = open.pipeline.links();
+            if told || links::are_superseded(&links) {
+                self.end(open);
+                return Released::Ended(None);
+            }
+            self.say(shared, links::phase(&links, &Phase::Running, Duration::ZERO));
+            if let Some(state) = open.pipeline.state() {
+                break Ok(state);
+            }
+            let Some(result) = open.run.ended() else { continue };
+            // The state comes a moment after the confirmation of the last output.
+            let is_late = open.pipeline.unconfirmed() == 0 && last.get_or_insert_with(Instant::now).elapsed() > GRACE;
+            if result.is_err() || is_late {
+                let reason = failure(open, result.err().map(|error| error.to_string()));
+                break Err(reason.unwrap_or_else(|| "its state was not kept".into()));
+            }
+        };
+        open.pipeline.close(Some(Instant::now() + GRACE));
+        let failure = state.as_ref().err().cloned();
+        self.tell_released(shared, state);
+        Released::Ended(failure)
+    }
+
+    fn tell_released(&self, shared: &Shared, state: Result<Arc<[u8]>, String>) {
+        shared.tell(Event::Released { pipeline: self.pipeline.clone(), epoch: self.epoch, state });
     }
 
     /// Ends its connections whatever it was doing.
@@ -233,6 +281,23 @@ impl Keeper {
             mail.phase = phase.clone();
         }
         shared.tell(Event::Phase { pipeline: self.pipeline.clone(), epoch: self.epoch, phase });
+    }
+}
+
+/// What became of a release.
+enum Released {
+    /// The pipeline runs as before.
+    GoesOn,
+    /// It is gone; why it has failed, if it has.
+    Ended(Option<String>),
+}
+
+/// Why a pipeline cannot be released now. `ended`: all its inputs have.
+fn unfit(open: &Open, ended: bool) -> Option<String> {
+    match links::phase(&open.pipeline.links(), &Phase::Running, Duration::ZERO) {
+        Phase::Degraded { reason } => Some(reason),
+        _ if ended => Some("all its inputs have ended".into()),
+        _ => None,
     }
 }
 

@@ -11,7 +11,7 @@ use crate::run::host::Surroundings;
 use crate::run::live::beats::{self, Beats};
 use crate::run::live::identity::Identity;
 use crate::run::live::pipeline::LivePipeline;
-use crate::run::live::resume::Beginning;
+use crate::run::live::resume;
 use crate::run::live::terms::Terms;
 use crate::run::live::wiring::wire;
 use crate::run::talk::Talk;
@@ -71,7 +71,7 @@ pub(super) fn open(shared: &Arc<Shared>, assignment: &Assignment, keeper: &Arc<K
     let order = &assignment.order;
     let ownership =
         Ownership { warrant: assignment.warrant.clone(), pipeline: order.pipeline.clone(), epoch: order.epoch };
-    let wiring = wire(&order::party(order, Some(Arc::new(ownership))), &order::plan(order)?)?;
+    let mut wiring = wire(&order::party(order, Some(Arc::new(ownership))), &order::plan(order)?)?;
     let name = shown(order);
     let around = Surroundings {
         output: Output::None,
@@ -90,7 +90,8 @@ pub(super) fn open(shared: &Arc<Shared>, assignment: &Assignment, keeper: &Arc<K
         notice: Some(Arc::new(notice)),
         ..Terms::default()
     };
-    let beginning = Beginning::fresh(&wiring);
+    let released = assignment.state.as_deref();
+    let beginning = resume::go_on(released, &name, order.incarnation, &mut wiring, &around.talk)?;
     let plan = wiring.plan.clone();
     let (pipeline, mut job) = LivePipeline::open(&name, wiring, beginning, &around, &terms)?;
     let tap = Arc::new(Tap::new(job.host.clone(), &plan, shared.logs.sender(&order.pipeline), name));

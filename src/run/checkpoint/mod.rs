@@ -5,6 +5,8 @@
 //!  engine ──states─────────────┼──► writer thread ──► DIR/NAME/….checkpoint ──► what waits for it
 //!  host ────length of outputs──┘
 //! ```
+//! A pipeline that moves has one checkpoint, behind its last chunk and in memory.
+//!
 //! Invariant: a checkpoint is stored only when every output that its records caused is out, and what waits for it
 //! (acknowledgements) goes on only when it is on the disk.
 
@@ -14,6 +16,7 @@ mod output;
 mod pace;
 mod position;
 mod resume;
+mod shelf;
 mod store;
 
 pub use format::Checkpoint;
@@ -28,6 +31,7 @@ use rarog_dataflow::rt::Start;
 use rarog_dataflow::snapshot::{State, States, hash_check};
 use rarog_lang::plan::Plan;
 use resume::Program;
+use shelf::Shelf;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -70,8 +74,15 @@ pub struct Checkpoints {
     pace: Mutex<Pace>,
     /// Where the input stands behind chunks with a barrier.
     inputs: Mutex<BTreeMap<u64, Input>>,
+    /// Begins to write when there is something.
+    idle: Mutex<Option<Writer>>,
     work: Mutex<Option<Sender<Work>>>,
     writer: Mutex<Option<JoinHandle<()>>>,
+    /// One behind the last chunk alone, and only if somebody asks for it.
+    at_end: bool,
+    asked: AtomicBool,
+    /// The last one, if it is kept in memory.
+    kept: Arc<Mutex<Option<Arc<[u8]>>>>,
     /// Why the last one could not be stored.
     failure: Mutex<Option<String>>,
     /// At least one was stored.
@@ -111,11 +122,11 @@ pub struct Resumed {
 
 /// The writer's own.
 struct Writer {
-    store: Store,
+    shelf: Shelf,
     program: Program,
     pipeline: String,
     incarnation: u64,
-    output: Arc<StandardOutput>,
+    output: Option<Arc<StandardOutput>>,
     cut: bool,
     talk: Talk,
 }
@@ -160,32 +171,99 @@ impl Checkpoints {
             }
         };
         let writer = Writer {
-            store,
+            shelf: Shelf::Folder(store),
             program,
             pipeline: pipeline.into(),
             incarnation,
-            output,
+            output: Some(output),
             cut: settings.cut,
             talk: talk.clone(),
         };
         let interval = (!settings.cut).then_some(settings.interval);
-        let checkpoints = Arc::new(Checkpoints {
-            pace: Mutex::new(Pace::new(interval, Instant::now())),
+        let checkpoints = Checkpoints::new(Some(Pace::new(interval, Instant::now())), writer, Arc::default());
+        checkpoints.begin_to_write()?;
+        Ok((checkpoints, resumed))
+    }
+
+    /// One checkpoint behind the last chunk, if it is asked for, kept in memory; and what a pipeline goes on from that was
+    /// released so.
+    pub fn at_end(
+        pipeline: &str,
+        incarnation: u64,
+        plan: &Plan,
+        released: Option<&[u8]>,
+        talk: &Talk,
+    ) -> Result<(Arc<Checkpoints>, Option<Resumed>), String> {
+        let program = Program::of(plan);
+        let resumed = match released {
+            None => None,
+            Some(bytes) => {
+                let checkpoint = Checkpoint::read(bytes).map_err(|reason| format!("its state: {reason}"))?;
+                Some(resume(&program, checkpoint, pipeline, talk)?)
+            }
+        };
+        let kept: Arc<Mutex<Option<Arc<[u8]>>>> = Arc::default();
+        let writer = Writer {
+            shelf: Shelf::Memory(kept.clone()),
+            program,
+            pipeline: pipeline.into(),
+            incarnation,
+            output: None,
+            cut: false,
+            talk: talk.clone(),
+        };
+        Ok((Checkpoints::new(None, writer, kept), resumed))
+    }
+
+    /// Without a pace: one at the end.
+    fn new(pace: Option<Pace>, writer: Writer, kept: Arc<Mutex<Option<Arc<[u8]>>>>) -> Arc<Checkpoints> {
+        let (at_end, incarnation) = (pace.is_none(), writer.incarnation);
+        Arc::new(Checkpoints {
+            pace: Mutex::new(pace.unwrap_or_else(|| Pace::new(None, Instant::now()))),
             inputs: Mutex::default(),
+            idle: Mutex::new(Some(writer)),
             work: Mutex::default(),
             writer: Mutex::default(),
+            at_end,
+            asked: AtomicBool::new(false),
+            kept,
             failure: Mutex::default(),
             stored: AtomicBool::new(false),
             on_stored: Mutex::default(),
             incarnation,
-        });
+        })
+    }
+
+    /// Starts the thread that writes, if it was not started before.
+    fn begin_to_write(self: &Arc<Checkpoints>) -> Result<(), String> {
+        let Some(writer) = lock(&self.idle).take() else { return Ok(()) };
         let (work, queue) = channel();
-        *lock(&checkpoints.work) = Some(work);
-        let of_writer = Arc::downgrade(&checkpoints);
+        *lock(&self.work) = Some(work);
+        let of_writer = Arc::downgrade(self);
         let run = move || writer.run(&queue, &of_writer);
         let thread = thread::Builder::new().name("checkpoint".into()).spawn(run);
-        *lock(&checkpoints.writer) = Some(thread.map_err(|error| format!("cannot start a thread: {error}"))?);
-        Ok((checkpoints, resumed))
+        *lock(&self.writer) = Some(thread.map_err(|error| format!("cannot start a thread: {error}"))?);
+        Ok(())
+    }
+
+    /// Is there one behind the last chunk alone?
+    pub fn is_at_end(&self) -> bool {
+        self.at_end
+    }
+
+    /// Asks for one behind the last chunk.
+    pub fn ask(&self) {
+        self.asked.store(true, Ordering::Release);
+    }
+
+    /// Shall the last chunk have a barrier?
+    pub fn is_wanted_at_end(&self) -> bool {
+        !self.at_end || self.asked.load(Ordering::Acquire)
+    }
+
+    /// The one that was asked for, once it is there.
+    pub fn kept(&self) -> Option<Arc<[u8]>> {
+        lock(&self.kept).clone()
     }
 
     /// Shall the next chunk have a barrier?
@@ -203,8 +281,11 @@ impl Checkpoints {
         lock(&self.inputs).insert(chunk, input);
     }
 
-    /// In how long the next chunk with a barrier is due; `None` while one is under way.
+    /// In how long the next chunk with a barrier is due; `None` while one is under way, or if none is due by time.
     pub fn due_in(&self) -> Option<Duration> {
+        if self.at_end {
+            return None;
+        }
         lock(&self.pace).due_in(Instant::now())
     }
 
@@ -219,9 +300,12 @@ impl Checkpoints {
     }
 
     /// A chunk with a barrier is through, and all outputs are out.
-    pub fn store(&self, chunk: u64, states: States, outputs: Vec<Output>, seen: Vec<Seen>) {
+    pub fn store(self: &Arc<Checkpoints>, chunk: u64, states: States, outputs: Vec<Output>, seen: Vec<Seen>) {
         let Some(input) = lock(&self.inputs).remove(&chunk) else { return };
         let work = Work { chunk, states, input, outputs, seen, began: Instant::now() };
+        if let Err(message) = self.begin_to_write() {
+            *lock(&self.failure) = Some(message);
+        }
         if let Some(queue) = &*lock(&self.work) {
             // The writer ends after this queue has.
             _ = queue.send(work);
@@ -336,9 +420,10 @@ impl Writer {
             operators,
             attachments: attachments.iter().map(|bytes| format::attachment(bytes)).collect(),
         };
-        self.output.sync()?;
-        self.store.put(&Checkpoint { manifest, states, attachments })?;
-        Ok(())
+        if let Some(output) = &self.output {
+            output.sync()?;
+        }
+        self.shelf.put(&Checkpoint { manifest, states, attachments })
     }
 }
 

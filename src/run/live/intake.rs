@@ -185,8 +185,9 @@ impl LiveIntake {
     pub fn beat(&self) -> Option<Duration> {
         let due = lock(&self.clocks).next_beat(wall_clock(), Instant::now());
         let due = due.into_iter().chain(self.checkpoint_due(&lock(&self.state))).min();
-        // A run with checkpoints has beats, though perhaps none now.
-        let due = due.or_else(|| self.checkpoints.as_ref().map(|_| Duration::MAX))?;
+        // A run with checkpoints now and then has beats, though perhaps none now.
+        let by_time = self.checkpoints.as_ref().filter(|checkpoints| !checkpoints.is_at_end());
+        let due = due.or_else(|| by_time.map(|_| Duration::MAX))?;
         if due.is_zero() {
             self.wakers.wake();
         }
@@ -203,7 +204,7 @@ impl LiveIntake {
     fn seal(&self, state: &mut State, chunk: &mut Chunk, last: bool) -> Option<Stand> {
         // Echoes of this chunk belong to it: a barrier stands behind all of them.
         let due = self.checkpoint_due(state).is_some_and(|due| due.is_zero()) && state.echoes.is_empty();
-        let checkpoints = self.checkpoints.clone().filter(|_| due || last)?;
+        let checkpoints = self.checkpoints.clone().filter(|of| due || last && of.is_wanted_at_end())?;
         checkpoints.begin();
         chunk.barrier = true;
         state.dirty = false;
@@ -438,9 +439,9 @@ impl Intake for LiveIntake {
         }
         if state.stopping {
             state.ended = true;
-            return match self.checkpoints {
-                Some(_) => self.cut_time(&mut state, false, true, now),
-                None => Pulled::End,
+            return match &self.checkpoints {
+                Some(checkpoints) if checkpoints.is_wanted_at_end() => self.cut_time(&mut state, false, true, now),
+                Some(_) | None => Pulled::End,
             };
         }
         if self.checkpoint_due(&state).is_some_and(|due| due.is_zero()) {

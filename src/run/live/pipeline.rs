@@ -82,7 +82,7 @@ impl LivePipeline {
         let label = if terms.several { format!("{name}: ") } else { String::new() };
         warnings.iter().for_each(|warning| around.talk.say(&format!("{label}warning: {warning}")));
         let (stop, wakers) = (Arc::new(Stop::default()), Arc::new(Wakers::default()));
-        let progress = Arc::new(Progress::starting_at(start.chunk, checkpoints.is_some()));
+        let progress = Arc::new(Progress::starting_at(start.chunk, checkpoints.as_deref()));
         let incarnation = checkpoints.as_ref().map_or(u64::from(terms.forget), |checkpoints| checkpoints.incarnation);
         if let Some(checkpoints) = &checkpoints {
             let progress = progress.clone();
@@ -301,6 +301,23 @@ impl LivePipeline {
             None => Link { name: name.clone(), passage: Passage::Waiting, received: 0 },
         });
         outlets.chain(inlets).collect()
+    }
+
+    /// Outputs that are neither confirmed nor written off.
+    pub fn unconfirmed(&self) -> u64 {
+        self.progress.unconfirmed()
+    }
+
+    /// Asks for its state behind the last chunk, once it is told to stop.
+    pub fn keep_state(&self) {
+        if let Some(checkpoints) = &self.checkpoints {
+            checkpoints.ask();
+        }
+    }
+
+    /// The state that was asked for, once it has ended and everything that it put out is confirmed.
+    pub fn state(&self) -> Option<Arc<[u8]>> {
+        self.checkpoints.as_ref().and_then(|checkpoints| checkpoints.kept())
     }
 
     /// Cuts its connections: nothing goes out any more and nothing is acknowledged.

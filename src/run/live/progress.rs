@@ -9,7 +9,7 @@
 
 use super::acks::{Acks, Tag};
 use super::messages::MessageSource;
-use crate::run::checkpoint::Seen;
+use crate::run::checkpoint::{Checkpoints, Seen};
 use rarog_connectors::mqtt::{Message, Receipt};
 use rarog_dataflow::rt::DeadRecord;
 use std::collections::{BTreeMap, VecDeque};
@@ -34,8 +34,8 @@ type Task = Box<dyn FnOnce() + Send>;
 /// What a run with checkpoints holds back.
 #[derive(Default)]
 struct Held {
-    /// Messages of chunks that no stored checkpoint covers, in order.
-    receipts: VecDeque<(u64, Vec<Named>)>,
+    /// Messages of chunks that no stored checkpoint covers, in order; `None`: they are not held back.
+    receipts: Option<VecDeque<(u64, Vec<Named>)>>,
     /// What is to be done when the chunks up to one are done with.
     tasks: VecDeque<(u64, Task)>,
     /// By inlet, the last message up to a chunk with a barrier.
@@ -72,10 +72,11 @@ impl Inner {
 }
 
 impl Progress {
-    /// Nothing is under way, and the first chunk will have this number. With checkpoints, acknowledgements wait for
+    /// Nothing is under way, and the first chunk will have this number. With checkpoints now and then acknowledgements wait for
     /// [`Progress::stored`].
-    pub fn starting_at(chunk: u64, checkpoints: bool) -> Progress {
-        let held = checkpoints.then(Held::default);
+    pub fn starting_at(chunk: u64, checkpoints: Option<&Checkpoints>) -> Progress {
+        let receipts = |checkpoints: &Checkpoints| (!checkpoints.is_at_end()).then(VecDeque::new);
+        let held = checkpoints.map(|checkpoints| Held { receipts: receipts(checkpoints), ..Held::default() });
         let inner = Inner { acks: Acks::starting_at(chunk), held, origins: VecDeque::new() };
         Progress { inner: Mutex::new(inner), sources: OnceLock::new() }
     }
@@ -93,9 +94,9 @@ impl Progress {
     /// A checkpoint behind this chunk is stored: what it covers is acknowledged.
     pub fn stored(&self, seq: u64) {
         let mut covered: Vec<Named> = Vec::new();
-        if let Some(held) = &mut self.lock().held {
-            while held.receipts.front().is_some_and(|(chunk, _)| *chunk <= seq) {
-                covered.extend(held.receipts.pop_front().into_iter().flat_map(|(_, receipts)| receipts));
+        if let Some(Held { receipts: Some(receipts), .. }) = &mut self.lock().held {
+            while receipts.front().is_some_and(|(chunk, _)| *chunk <= seq) {
+                covered.extend(receipts.pop_front().into_iter().flat_map(|(_, receipts)| receipts));
             }
         }
         self.send(&covered);
@@ -137,8 +138,8 @@ impl Progress {
             Origin::Positions | Origin::Time => Vec::new(),
         };
         let mut inner = self.lock();
-        if let Some(held) = &mut inner.held {
-            held.receipts.push_back((seq, receipts.clone()));
+        if let Some(Held { receipts: Some(held), .. }) = &mut inner.held {
+            held.push_back((seq, receipts.clone()));
         }
         inner.acks.open(seq, receipts);
         inner.origins.push_back((seq, inlet, origin));
@@ -214,7 +215,8 @@ impl Progress {
 
     /// What is done is acknowledged, or held until a checkpoint covers it.
     fn acknowledge(&self, done: &[Named], ready: Vec<Task>) {
-        if self.lock().held.is_none() {
+        let waits = self.lock().held.as_ref().is_some_and(|held| held.receipts.is_some());
+        if !waits {
             self.send(done);
         }
         ready.into_iter().for_each(|task| task());

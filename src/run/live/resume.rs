@@ -43,7 +43,7 @@ pub fn begin(
 ) -> Result<Beginning, String> {
     let fresh = Beginning::fresh(wiring);
     let Some(settings) = settings else { return Ok(fresh) };
-    let (names, position) = (wiring.source_names(), fresh.position);
+    let position = fresh.position;
     let is_stdin = |inlet: &Inlet| matches!(inlet, Inlet::File { path, .. } if path.as_os_str() == "-");
     if wiring.inlets.iter().any(is_stdin) {
         return Err(
@@ -53,9 +53,38 @@ pub fn begin(
     let standard = Arc::new(StandardOutput::open());
     let (checkpoints, resumed) = Checkpoints::open(settings, name, &wiring.plan, standard.clone(), talk)?;
     let (checkpoints, standard) = (Some(checkpoints), (!several).then_some(standard));
-    let Some(Resumed { mut start, input, outputs, seen, .. }) = resumed else {
+    let Some(resumed) = resumed else {
         return Ok(Beginning { checkpoints, position, start: Start::default(), standard });
     };
+    take_over(resumed, name, wiring, Beginning { checkpoints, position, start: Start::default(), standard }, talk)
+}
+
+/// Goes on from what a pipeline was released with, or begins anew; it can be released again.
+pub fn go_on(
+    released: Option<&[u8]>,
+    name: &str,
+    incarnation: u64,
+    wiring: &mut Wiring,
+    talk: &Talk,
+) -> Result<Beginning, String> {
+    let (checkpoints, resumed) = Checkpoints::at_end(name, incarnation, &wiring.plan, released, talk)?;
+    let fresh = Beginning { checkpoints: Some(checkpoints), ..Beginning::fresh(wiring) };
+    match resumed {
+        None => Ok(fresh),
+        Some(resumed) => take_over(resumed, name, wiring, fresh, talk),
+    }
+}
+
+/// Where a program begins that goes on: its sources find their places by their names.
+fn take_over(
+    resumed: Resumed,
+    name: &str,
+    wiring: &mut Wiring,
+    fresh: Beginning,
+    talk: &Talk,
+) -> Result<Beginning, String> {
+    let (names, Beginning { checkpoints, position, standard, .. }) = (wiring.source_names(), fresh);
+    let Resumed { mut start, input, outputs, seen, .. } = resumed;
     let Input::Live(saved) = input else {
         return Err(format!(
             "the checkpoints of {name} are those of a run with --input; give another --name or --checkpoint-dir"

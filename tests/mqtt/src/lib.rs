@@ -17,6 +17,7 @@ pub mod observer;
 pub mod process;
 pub mod program;
 pub mod publisher;
+pub mod sums;
 pub mod web;
 
 pub use broker::{Broker, Settings};

@@ -1,55 +1,17 @@
 //! Live runs with checkpoints: what windows hold survives kills, and what is repeated carries the same id.
 
-use rarog_mqtt_tests::{Broker, Observer, Process, Publisher, Seen, Settings, program};
-use std::collections::BTreeMap;
+use rarog_mqtt_tests::sums::{self, expected, reading, windows};
+use rarog_mqtt_tests::{Broker, Observer, Process, Publisher, Settings, program};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// Nothing takes so long, except on a machine that is busy with other things.
 const PATIENCE: Duration = Duration::from_secs(240);
 const CONNECTED: &str = "(in): connected";
-/// Keys of readings.
-const KEYS: u64 = 5;
-/// Readings of a window.
-const PER_WINDOW: u64 = 1000;
-
-/// Sums per key and second of event time; no source ever counts as idle.
+/// The program on a connector of its own, as a file.
 fn sums(broker: &Broker) -> std::path::PathBuf {
-    let text = format!(
-        r#"connector broker = mqtt(host: "127.0.0.1", port: {})
-event Reading:
-    k: str
-    v: int
-    ts: timestamp
-stream Sums = Reading
-    .from(broker, topic: "in", timestamp: "ts")
-    .watermark(idle: 10h)
-    .partition_by(k)
-    .window(1s)
-    .aggregate(k: k, n: count(), total: sum(v), end: window_end)
-    .to(broker, topic: "sums")
-"#,
-        broker.port()
-    );
-    program::write(broker.directory(), "sums", &text)
-}
-
-fn reading(seq: u64) -> Vec<u8> {
-    let ms = 1_700_000_000_000 + seq * 1000 / PER_WINDOW;
-    format!(r#"{{"event_type":"Reading","k":"k{}","v":{seq},"ts":{ms}}}"#, seq % KEYS).into_bytes()
-}
-
-/// Number and sum, by window and key.
-type Windows = BTreeMap<(u64, String), (u64, u64)>;
-
-/// What the windows of readings `0..count` give: by end and key, number and sum.
-fn expected(count: u64) -> Windows {
-    let mut windows = Windows::new();
-    for seq in 0..count {
-        let window = windows.entry((seq / PER_WINDOW, format!("k{}", seq % KEYS))).or_default();
-        *window = (window.0 + 1, window.1 + seq);
-    }
-    windows
+    let connector = format!("connector broker = mqtt(host: \"127.0.0.1\", port: {})\n", broker.port());
+    program::write(broker.directory(), "sums", &(connector + &sums::program("broker", "in", "sums")))
 }
 
 fn start(broker: &Broker, name: &str, path: &Path) -> Process {
@@ -72,32 +34,6 @@ fn wait_for_a_checkpoint(broker: &Broker) {
         assert!(began.elapsed() < PATIENCE, "no checkpoint in {}", folder.display());
         std::thread::sleep(Duration::from_millis(10));
     }
-}
-
-/// The windows that an observer has seen; a repeat has the content and the id of the first.
-fn windows(seen: &[Seen]) -> (Windows, usize) {
-    let (mut windows, mut ids, mut repeats) = (BTreeMap::new(), BTreeMap::new(), 0);
-    for seen in seen {
-        let json = seen.json();
-        let number = |name: &str| json[name].as_u64().unwrap_or_else(|| panic!("{name} in {json}"));
-        let end = json["end"].as_str().unwrap_or_else(|| panic!("an end in {json}")).to_string();
-        let key = json["k"].as_str().expect("a key").to_string();
-        let id = seen.id.clone().expect("outputs have ids");
-        let content = (number("n"), number("total"));
-        match windows.insert((end.clone(), key.clone()), content) {
-            None => _ = ids.insert((end, key), id),
-            Some(first) => {
-                repeats += 1;
-                assert_eq!((first, ids.get(&(end, key))), (content, Some(&id)), "{json}");
-            }
-        }
-    }
-    // Ends are texts of one form: their order is that of the seconds.
-    let ends: Vec<String> = windows.keys().map(|(end, _)| end.clone()).collect();
-    let mut seconds: Vec<&String> = ends.iter().collect();
-    seconds.dedup();
-    let number = |end: &String| seconds.iter().position(|other| *other == end).expect("it is one of them") as u64;
-    (windows.iter().map(|((end, key), content)| ((number(end), key.clone()), *content)).collect(), repeats)
 }
 
 #[test]

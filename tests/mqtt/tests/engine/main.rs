@@ -1,5 +1,6 @@
 //! The engine of a worker against a real broker: orders, take-overs, lost brokers and coordinators.
 
+mod moves;
 mod takeover;
 mod worker;
 
