@@ -49,13 +49,18 @@ impl Merge {
     }
 }
 
+/// Have the records of a node more fields than its columns?
+fn is_open(plan: &Plan, node: u32) -> bool {
+    plan.layouts[plan.nodes[node as usize].layout as usize].open
+}
+
 /// Do the records of a node travel whole?
 fn is_whole(plan: &Plan, node: u32) -> bool {
     let mut open = vec![node];
     let mut seen = vec![false; plan.nodes.len()];
     while let Some(node) = open.pop() {
         let at = &plan.nodes[node as usize];
-        if !plan.layouts[at.layout as usize].open || std::mem::replace(&mut seen[node as usize], true) {
+        if !is_open(plan, node) || std::mem::replace(&mut seen[node as usize], true) {
             continue;
         }
         match &at.op {
@@ -63,6 +68,8 @@ fn is_whole(plan: &Plan, node: u32) -> bool {
             Op::Process { .. } | Op::Late { .. } => return true,
             Op::Join(join) if join.whole => return true,
             Op::Sequence(sequence) if sequence.whole => return true,
+            // Its inputs show different nulls.
+            Op::Merge(_) if at.inputs.iter().all(|input| !is_open(plan, *input)) => return true,
             // Their records are made of those of their inputs, and are none of them.
             Op::Join(_) | Op::Sequence(_) => {}
             _ => open.extend(&at.inputs),

@@ -116,7 +116,8 @@ impl Graph {
 
     /// Adds a merge; its branches are completed by [`Graph::finish`].
     pub fn merge(&mut self, op: Op, inputs: Vec<NodeId>, shape: &Shape, stream: StreamId, span: Span) -> NodeId {
-        let layout = if shape.open || inputs.iter().any(|input| self.is_open(*input)) {
+        let open = shape.open || inputs.iter().any(|input| self.is_open(*input)) || self.differ_in_nulls(&inputs);
+        let layout = if open {
             self.layout(Layout { columns: Vec::new(), open: true }, Kind::Closed)
         } else {
             let mut columns: Vec<ColumnDef> =
@@ -129,6 +130,14 @@ impl Graph {
         let node = self.add(op, inputs, layout, stream, span);
         self.kinds[layout as usize] = Kind::Merge(node);
         node
+    }
+
+    /// Does a field keep its nulls in records of some of these, which are all made here, and not of others? Then each record
+    /// has to travel with the fields that it shows.
+    fn differ_in_nulls(&self, nodes: &[NodeId]) -> bool {
+        let columns = nodes.iter().flat_map(|node| &self.layouts[self.layout_of(*node) as usize].columns);
+        let mut kept = columns.filter(|column| !column.hidden && column.keep_null);
+        kept.any(|column| !self.keep_null(nodes, &column.name))
     }
 
     /// Do all of these records keep the nulls of a field?
