@@ -26,6 +26,7 @@ mod random;
 mod record;
 mod run;
 mod shrink;
+mod shuffled;
 mod text;
 mod value;
 
@@ -54,6 +55,11 @@ fn sequences() {
 #[test]
 fn merges() {
     run::area(Area::Merges, 300);
+}
+
+#[test]
+fn shuffled() {
+    shuffled::all(600);
 }
 
 #[test]

@@ -229,6 +229,9 @@ impl Operator for CountWindow {
             }
             self.forget(slot);
         }
+        if let Some(moved) = self.table.give_back(rows.len()) {
+            moved.keep(&mut self.contents);
+        }
         if self.table.len() > MAX_KEYS {
             context.too_many_keys(".window of a number of records", "give it a key with fewer values");
         }

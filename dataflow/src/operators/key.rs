@@ -3,6 +3,7 @@
 //! Two keys are the same if they are equal in the language's total order (1 and 1.0 are one key); a result shows the key as
 //! its first record has it, so who reports contents of his own keeps their keys, too.
 
+use super::sparse::{Moved, Sparse};
 use crate::batch::{FiredRank, Rows, phase};
 use crate::column::Column;
 use crate::kernel::Kernel;
@@ -218,13 +219,19 @@ pub struct KeyTable {
     table: HashTable<u32>,
     entries: Vec<Entry>,
     free: Vec<u32>,
+    sparse: Sparse,
 }
 
 impl KeyTable {
     /// A table that will hold about as many keys as another one does.
     pub fn like(other: &KeyTable) -> KeyTable {
         let keys = other.len();
-        KeyTable { table: HashTable::with_capacity(keys), entries: Vec::with_capacity(keys), free: Vec::new() }
+        KeyTable {
+            table: HashTable::with_capacity(keys),
+            entries: Vec::with_capacity(keys),
+            free: Vec::new(),
+            sparse: Sparse::default(),
+        }
     }
 
     /// Number of slots, free ones included.
@@ -343,6 +350,22 @@ impl KeyTable {
             self.entries[slot].key = Arc::from([]);
             self.free.push(slot as u32);
         }
+    }
+
+    /// Gives slots back behind a chunk of so many records, if few have been used for long; where they have gone then.
+    pub fn give_back(&mut self, records: usize) -> Option<Moved> {
+        if !self.sparse.is_due(self.len(), self.entries.len(), records) {
+            return None;
+        }
+        let moved = Moved::without(self.entries.len(), self.free.iter().map(|slot| *slot as usize));
+        moved.keep(&mut self.entries);
+        self.free = Vec::new();
+        self.table = HashTable::with_capacity(self.entries.len());
+        let entries = &self.entries;
+        for (entry, slot) in entries.iter().zip(0..) {
+            self.table.insert_unique(entry.hash, slot, |&slot| entries[slot as usize].hash);
+        }
+        Some(moved)
     }
 
     /// Order of a key among those that are reported together.

@@ -32,6 +32,7 @@ mod retype;
 mod sequence;
 mod session_window;
 mod sliding_window;
+mod sparse;
 mod state;
 mod time_release;
 mod time_window;

@@ -7,6 +7,7 @@
 
 use super::grid::Grid;
 use super::key::{KeyColumns, KeyTable, SavedKey};
+use super::sparse::Moved;
 use rarog_lang::value::Value;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
@@ -249,6 +250,21 @@ impl<P> Panes<P> {
         }
     }
 
+    /// Gives slots of keys back behind a chunk of so many records, if few have been used for long; where they have gone then.
+    pub fn give_back(&mut self, records: usize) -> Option<Moved> {
+        let moved = self.keys.give_back(records)?;
+        moved.keep(&mut self.contents);
+        let to = |slots: &[u32]| slots.iter().filter_map(|slot| Some(moved.to(*slot as usize)? as u32)).collect();
+        self.waiting = to(&self.waiting);
+        self.leaving.values_mut().for_each(|slots| *slots = to(slots));
+        Some(moved)
+    }
+
+    /// What is kept of all panes.
+    pub fn states_mut(&mut self) -> impl Iterator<Item = &mut P> {
+        self.contents.iter_mut().flat_map(|content| &mut content.panes).map(|pane| &mut pane.state)
+    }
+
     /// Ends of the windows that a record in the pane at `start` corrects at w.
     pub fn corrected(&self, start: i128, w: i128) -> impl Iterator<Item = i128> + use<P> {
         let (grid, lateness) = (self.grid, self.lateness);
@@ -345,6 +361,23 @@ mod tests {
             advance(&mut panes, i128::MAX, &mut gone);
             assert_eq!((panes.keys.len(), gone, panes.open()), (0, 101, 0), "{lateness}");
         }
+    }
+
+    #[test]
+    fn slots_of_a_flood_of_keys_are_given_back() {
+        let mut panes = Panes::new(Grid::new(10, 5), 0);
+        let mut gone = 0;
+        (0..9_000).for_each(|key| add(&mut panes, key, 2, 0));
+        advance(&mut panes, 10, &mut gone);
+        (8_990..9_002).for_each(|key| add(&mut panes, key, 12, 10));
+        assert!((0..9).all(|_| panes.give_back(0).is_none()), "records pay for it");
+        assert_eq!(panes.keys.slots(), 9_000);
+        let moved = (0..9_000).find_map(|_| panes.give_back(100)).expect("few slots are used");
+        assert_eq!((moved.len(), panes.keys.slots(), panes.contents.len()), (12, 12, 12));
+        (8_980..8_992).for_each(|key| add(&mut panes, key, 13, 10));
+        assert_eq!(panes.keys.len(), 22, "two of them are known");
+        assert_eq!(advance(&mut panes, i128::MAX, &mut gone), [(15, 22), (20, 22)]);
+        assert_eq!((panes.keys.len(), gone), (0, 9_024));
     }
 
     #[test]

@@ -9,6 +9,7 @@
 
 use super::Context;
 use super::key::partition_text;
+use super::sparse::{Moved, Sparse};
 use super::state::{Argument, Kind, Rank, SavedState, States};
 use crate::batch::{Chunk, EventTypes, FiredRank, Released, Rows, phase};
 use crate::column::{Column, Prim, from_values};
@@ -134,6 +135,12 @@ impl Groups {
         self.states.iter_mut().for_each(|states| states.reset(slot));
     }
 
+    /// Keeps the groups of slots that were used.
+    pub fn give_back(&mut self, moved: &Moved) {
+        self.slots = moved.len();
+        self.states.iter_mut().for_each(|states| states.give_back(moved));
+    }
+
     /// What a group has seen, to be written down.
     pub fn saved(&self, slot: usize) -> Vec<SavedState<'_>> {
         self.states.iter().map(|states| states.saved(slot)).collect()
@@ -187,12 +194,13 @@ impl Groups {
 pub struct Pool {
     groups: Groups,
     free: Vec<usize>,
+    sparse: Sparse,
 }
 
 impl Pool {
     /// Empty groups.
     pub fn new(groups: Groups) -> Pool {
-        Pool { groups, free: Vec::new() }
+        Pool { groups, free: Vec::new(), sparse: Sparse::default() }
     }
 
     /// A group that has seen nothing.
@@ -208,6 +216,17 @@ impl Pool {
     pub fn give_back(&mut self, slot: usize) {
         self.groups.reset(slot);
         self.free.push(slot);
+    }
+
+    /// Gives slots back behind a chunk of so many records, if few have been used for long; where they have gone then.
+    pub fn shrink(&mut self, records: usize) -> Option<Moved> {
+        let slots = self.groups.slots;
+        if !self.sparse.is_due(slots - self.free.len(), slots, records) {
+            return None;
+        }
+        let moved = Moved::without(slots, std::mem::take(&mut self.free));
+        self.groups.give_back(&moved);
+        Some(moved)
     }
 
     /// All of them.

@@ -2,6 +2,7 @@
 
 use super::key::{self, KeyColumns, KeyTable, Keys, SavedKey};
 use super::result::{Arguments, Calls, Group, Groups, Results};
+use super::sparse::{Moved, Sparse};
 use super::state::{Rank, SavedState};
 use super::window_rows::{Held, Realign, Releases, held_columns};
 use super::{Context, Operator};
@@ -42,6 +43,7 @@ pub struct SessionWindow {
     states: Option<SessionStates>,
     free: Vec<u32>,
     ids: u32,
+    sparse: Sparse,
     instances: u64,
 }
 
@@ -77,6 +79,7 @@ impl SessionWindow {
             states,
             free: Vec::new(),
             ids: 0,
+            sparse: Sparse::default(),
             instances: 0,
         }
     }
@@ -175,6 +178,27 @@ impl SessionWindow {
         }
         self.ends.push(Reverse((time.saturating_add(self.gap), slot)));
         self.open[slot].insert(index, Session { first: time, last: time, id, began, key, records: Vec::new() });
+    }
+
+    /// Gives back what a flood of keys or sessions has left, behind a chunk of so many records.
+    fn give_back(&mut self, records: usize) {
+        if let Some(moved) = self.table.give_back(records) {
+            moved.keep(&mut self.open);
+            let end = |Reverse((end, slot)): Reverse<(i64, usize)>| Some(Reverse((end, moved.to(slot)?)));
+            self.ends =
+                std::mem::take(&mut self.ends).into_vec().into_iter().filter_map(end).collect::<Vec<_>>().into();
+        }
+        let ids = self.ids as usize;
+        if self.sparse.is_due(ids - self.free.len(), ids, records) {
+            let moved = Moved::without(ids, std::mem::take(&mut self.free).into_iter().map(|id| id as usize));
+            for session in self.open.iter_mut().flatten() {
+                session.id = moved.to(session.id as usize).expect("an open session has its id") as u32;
+            }
+            self.ids = moved.len() as u32;
+            if let Some(states) = &mut self.states {
+                states.groups.give_back(&moved);
+            }
+        }
     }
 
     fn join(&mut self, slot: usize, into: usize, other: Session) {
@@ -300,6 +324,7 @@ impl Operator for SessionWindow {
         }
         self.fire(progress.reached(), &progress, &mut fired);
         self.watermark.pass(chunk);
+        self.give_back(rows.as_ref().map_or(0, Rows::len));
         match (&mut self.states, fired.results) {
             (Some(states), Some(results)) => results.rows(&mut states.calls, chunk, context),
             _ => fired.releases.rows(),

@@ -123,11 +123,11 @@ impl SlidingWindow {
                 self.report((slot, end), 0, pos, results, self.prepares);
             }
             let SlidingWindow { panes, parts, merged, .. } = self;
-            panes.fired(end, |_, part| give_back(part, parts, merged));
+            panes.fired(end, |_, part| free(part, parts, merged));
         }
         let SlidingWindow { panes, parts, merged, beginnings, .. } = self;
         panes.free(w, |slot, part| {
-            give_back(part, parts, merged);
+            free(part, parts, merged);
             if let Some(beginning) = beginnings.get_mut(slot).and_then(Option::take) {
                 merged.give_back(beginning.slot);
             }
@@ -276,6 +276,21 @@ impl SlidingWindow {
         }
     }
 
+    /// Gives back what a flood of keys or panes has left, behind a chunk of so many records.
+    fn give_back(&mut self, records: usize) {
+        if let Some(moved) = self.panes.give_back(records) {
+            moved.keep(&mut self.beginnings);
+        }
+        if let Some(moved) = self.parts.shrink(records) {
+            self.panes.states_mut().for_each(|part| part.slot = moved.to(part.slot).expect("a pane has its slot"));
+        }
+        if let Some(moved) = self.merged.shrink(records) {
+            let rests = self.panes.states_mut().filter_map(|part| part.rest.as_mut());
+            let beginnings = self.beginnings.iter_mut().flatten().map(|beginning| &mut beginning.slot);
+            rests.chain(beginnings).for_each(|slot| *slot = moved.to(*slot).expect("what is made ready has its slot"));
+        }
+    }
+
     /// Keeps what was made ready right when a row has come into a pane that is in it.
     fn amend(&mut self, passage: &Passage, (key, row): (usize, usize), start: i128) {
         let (rows, seq) = (passage.rows, passage.chunk.seq);
@@ -297,7 +312,8 @@ impl SlidingWindow {
     }
 }
 
-fn give_back(part: Part, parts: &mut Pool, merged: &mut Pool) {
+/// Frees what is kept of a pane.
+fn free(part: Part, parts: &mut Pool, merged: &mut Pool) {
     parts.give_back(part.slot);
     if let Some(rest) = part.rest {
         merged.give_back(rest);
@@ -360,6 +376,7 @@ impl Operator for SlidingWindow {
         }
         self.fire(progress.reached(), &progress, &mut results);
         self.watermark.pass(chunk);
+        self.give_back(rows.as_ref().map_or(0, Rows::len));
         results.rows(&mut self.calls, chunk, context)
     }
 

@@ -3,6 +3,7 @@
 
 use super::key::{KeyColumns, KeyTable, SavedKey};
 use super::numbers::{Compensated, Moments, Sum};
+use super::sparse::Moved;
 use crate::column::{Column, Prim};
 use rarog_lang::eval::ops::finite;
 use rarog_lang::eval::order::{KeyValue, compare};
@@ -170,6 +171,19 @@ impl States {
             States::Edge(_, all) => all[slot] = None,
             States::Distinct(all) => all[slot] = KeyTable::default(),
             States::Values(_, all) => all[slot] = Vec::new(),
+        }
+    }
+
+    /// Keeps the groups of slots that were used.
+    pub fn give_back(&mut self, moved: &Moved) {
+        match self {
+            States::Count(all) => moved.keep(all),
+            States::Sum(all) => moved.keep(all),
+            States::Extreme(_, all) => moved.keep(all),
+            States::Moments(all) => moved.keep(all),
+            States::Edge(_, all) => moved.keep(all),
+            States::Distinct(all) => moved.keep(all),
+            States::Values(_, all) => moved.keep(all),
         }
     }
 

@@ -154,6 +154,7 @@ impl Operator for TimeRelease {
         }
         self.fire(progress.reached(), &progress, &mut releases);
         self.watermark.pass(chunk);
+        self.panes.give_back(rows.as_ref().map_or(0, Rows::len));
         releases.rows()
     }
 

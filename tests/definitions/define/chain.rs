@@ -1,7 +1,7 @@
 //! A stream: its source, and its operators in the order of the text.
 
 use super::aggregate;
-use super::join::Joined;
+use super::join::{Joined, MOST_LOOKED_AT};
 use super::key;
 use super::sequence::Matching;
 use super::window::{Taken, Windowed};
@@ -72,6 +72,11 @@ impl<'p> Chain<'p> {
         };
         let (outputs, late) = (Vec::new(), Vec::new());
         Chain { front, stages: stages(stream), outputs, late, fired_up_to: super::BEFORE }
+    }
+
+    /// Has it looked at more than anybody would wait for? Then it has not found everything.
+    pub fn is_lost(&self) -> bool {
+        matches!(&self.front, Front::Join(join) if join.looked_at > MOST_LOOKED_AT)
     }
 
     /// Takes a record; gives what comes out at the end.

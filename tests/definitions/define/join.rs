@@ -5,6 +5,9 @@ use crate::program::{Input, Join, Kept};
 use crate::record::{Part, Rec};
 use std::rc::Rc;
 
+/// So many choices of records a join of a case may have to look at; one that has more is not run.
+pub const MOST_LOOKED_AT: usize = 100_000;
+
 /// A record of one input.
 struct Side {
     input: usize,
@@ -19,12 +22,14 @@ struct Side {
 pub struct Joined<'p> {
     join: &'p Join,
     sides: Vec<Side>,
+    /// Choices of records that were looked at.
+    pub looked_at: usize,
 }
 
 impl<'p> Joined<'p> {
     /// A join without records.
     pub fn new(join: &'p Join) -> Joined<'p> {
-        Joined { join, sides: Vec::new() }
+        Joined { join, sides: Vec::new(), looked_at: 0 }
     }
 
     /// Takes a record: for every input that it is one of.
@@ -61,7 +66,7 @@ impl<'p> Joined<'p> {
     }
 
     /// Every choice of one record per input that w has reached, near enough in time, with one that is new among them.
-    fn combinations(&self, w: i128) -> Vec<Vec<usize>> {
+    fn combinations(&mut self, w: i128) -> Vec<Vec<usize>> {
         let reached = |index: &usize| i128::from(self.sides[*index].record.time) <= w;
         if !(0..self.sides.len()).any(|index| reached(&index) && !self.sides[index].entered) {
             return Vec::new();
@@ -76,9 +81,13 @@ impl<'p> Joined<'p> {
             };
             let mut longer: Vec<Vec<usize>> = Vec::new();
             for members in combinations {
+                if self.looked_at + longer.len() > MOST_LOOKED_AT {
+                    break;
+                }
                 let fitting = of_input.iter().filter(|index| near(&members, **index));
                 longer.extend(fitting.map(|index| [members.clone(), vec![*index]].concat()));
             }
+            self.looked_at += longer.len();
             combinations = longer;
         }
         combinations.retain(|members| members.iter().any(|member| !self.sides[*member].entered));

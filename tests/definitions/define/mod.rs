@@ -63,18 +63,21 @@ struct Run<'p> {
     clock: i128,
 }
 
-/// Runs a program.
-pub fn run(program: &Program, events: &[Event]) -> Outcome {
+/// Runs a program; `None`: it takes too long.
+pub fn run(program: &Program, events: &[Event]) -> Option<Outcome> {
     let chains = program.streams.iter().map(Chain::new).collect();
     let mut run = Run { program, chains, outcome: Outcome::default(), clock: BEFORE };
     for event in events {
         run.direct(&event.of, declared(program, event));
         run.clock = run.clock.max(event.time.into());
         run.fire();
+        if run.chains.iter().any(Chain::is_lost) {
+            return None;
+        }
     }
     run.clock = END;
     run.fire();
-    run.outcome
+    (!run.chains.iter().any(Chain::is_lost)).then_some(run.outcome)
 }
 
 /// The record with its fields as the event declares them. The generator makes no misfits.

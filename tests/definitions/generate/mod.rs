@@ -62,7 +62,12 @@ pub fn case(area: Area, seed: u64) -> Case {
         let program = program(area, &mut random);
         if is_decided(&program) && !is_ill_typed(&vpl(&program)) {
             let (events, format) = events::make(&mut random, &program);
-            return Case { program, events, format };
+            let mut case = Case { program, events, format };
+            // Joins of joins have many more rows than there are events.
+            while area == Area::Joins && case.expected().is_none() {
+                case.events.truncate(case.events.len() / 2);
+            }
+            return case;
         }
     }
 }

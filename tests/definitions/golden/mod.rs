@@ -51,7 +51,7 @@ fn check(folder: &Path) -> Option<Result<(), String>> {
         (None, Some(lines)) => input::jsonl(&lines)?,
         (None, None) => return None,
     };
-    let outcome = define::run(&program, &events);
+    let outcome = define::run(&program, &events)?;
     let lines: String = outcome.outputs.iter().map(Output::line).collect();
     let late = read("expected_dead.jsonl").map_or(Some(0), |dead| input::late(&dead))?;
     let agreed = || {

@@ -99,7 +99,8 @@ fn run(source: &str, input: &str) -> define::Outcome {
     let (tree, problems) = parse(&format!("stream S = {source}\n"), 0);
     assert!(problems.is_empty(), "{source}: {problems:?}");
     let program = programs::of(&tree).unwrap_or_else(|| panic!("{source} can be said"));
-    define::run(&program, &input.split(' ').map(event).collect::<Vec<_>>())
+    let events: Vec<_> = input.split(' ').map(event).collect();
+    define::run(&program, &events).expect("a table has few records")
 }
 
 /// Values of the outputs with their times.
