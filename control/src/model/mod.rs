@@ -17,6 +17,8 @@ pub mod lookup;
 pub mod names;
 pub mod observed;
 pub mod placement;
+#[cfg(test)]
+mod properties;
 pub mod reconcile;
 pub mod secret;
 pub mod spec;

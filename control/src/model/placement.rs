@@ -2,7 +2,7 @@
 //! the least loaded among those, the first by name among equals.
 //!
 //! Load is pipelines per processor; what is placed counts, not what workers say of themselves, because the latter is late. A
-//! pipeline whose move is pending counts where it goes. Pure: the same state gives the same target on every coordinator.
+//! pipeline whose move is pending counts where it goes, and takes up room where it leaves until it has left. Pure: the same state gives the same target on every coordinator.
 //! Invariant: a target is ready, speaks the protocol, has room, and was allowed by whoever asks.
 
 use super::ids::{PipelineKey, WorkerId};
@@ -15,16 +15,22 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Occupancy<'a> {
     state: &'a State,
     on: BTreeMap<WorkerId, BTreeSet<PipelineKey>>,
+    /// What is about to leave, and has not left.
+    leaving: BTreeMap<WorkerId, BTreeSet<PipelineKey>>,
 }
 
 impl<'a> Occupancy<'a> {
     /// As it is in this state.
     pub fn of(state: &'a State) -> Occupancy<'a> {
-        let mut occupancy = Occupancy { state, on: BTreeMap::new() };
+        let mut occupancy = Occupancy { state, on: BTreeMap::new(), leaving: BTreeMap::new() };
         let pending = state.all_pending();
         for (key, pipeline) in state.groups.values().flat_map(|group| &group.pipelines) {
+            let worker = pipeline.placement.as_ref().map(|it| &it.worker);
             let target = pending.get(key).map(|(_, migration)| &migration.target);
-            if let Some(worker) = target.or(pipeline.placement.as_ref().map(|it| &it.worker)) {
+            if let (Some(worker), Some(_)) = (worker, target) {
+                occupancy.leaving.entry(worker.clone()).or_default().insert(key.clone());
+            }
+            if let Some(worker) = target.or(worker) {
                 occupancy.put(key, worker);
             }
         }
@@ -54,7 +60,7 @@ impl<'a> Occupancy<'a> {
 
     /// A pipeline is not here any more.
     pub fn take(&mut self, key: &PipelineKey, worker: &WorkerId) {
-        if let Some(keys) = self.on.get_mut(worker) {
+        for keys in [self.on.get_mut(worker), self.leaving.get_mut(worker)].into_iter().flatten() {
             keys.remove(key);
         }
     }
@@ -89,7 +95,8 @@ impl<'a> Occupancy<'a> {
     /// Is a worker below the number of pipelines that it says it can carry?
     pub fn has_room(&self, worker: &WorkerId) -> bool {
         let most = self.state.workers.get(worker).map_or(0, |it| it.capacity.max_pipelines);
-        self.count(worker) < u64::from(most)
+        let leaving = self.leaving.get(worker).map_or(0, |keys| keys.len() as u64);
+        self.count(worker) + leaving < u64::from(most)
     }
 
     fn cores(&self, worker: &WorkerId) -> u64 {

@@ -241,7 +241,7 @@ fn the_placement_changes_when_the_state_has_arrived() {
     fixture.run_all();
     let a = fixture.filter(1);
     let migration = release(&mut fixture, &a, 2);
-    assert_eq!(fixture.where_are(&[a.clone()]), ["worker-1"]);
+    assert_eq!(fixture.where_are(std::slice::from_ref(&a)), ["worker-1"]);
     assert_eq!(fixture.state.migrations[&migration].epoch, 2);
     fixture.report(&a, Phase::Released);
     let placement = fixture.placement(&a).clone();

@@ -2,14 +2,15 @@
 //!
 //! ```text
 //!   workers     gone: unhealthy, and its pipelines moved, in one command; back: ready
+//!   retiring    old incarnations end when the new ones take records
 //!   migrations  given up when the target is gone or the state does not come; back to the source
 //!   orphans     pipelines without a living worker get one, as soon as there is one
-//!   retiring    old incarnations end when the new ones take records
 //!   draining    moved away; the worker is deregistered when nothing is left
 //!   rebalance   to newcomers, once
 //! ```
 //! Each rule sees what those before it decided, because every command is applied to a copy of the state when it is issued, and
-//! dropped if it is refused there: so a pass never contradicts itself. Invariants: pure, the same input gives the same
+//! dropped if it is refused there: so a pass never contradicts itself. The rules go round until none has anything to add, for
+//! one may make room for another. Invariants: pure, the same input gives the same
 //! commands; once they are applied, the same observation gives no more.
 
 mod draining;
@@ -33,16 +34,25 @@ pub use migrations::{ARRIVAL_LIMIT_MS, MEMORY_MS, RELEASE_LIMIT_MS};
 pub use rebalance::{REBALANCE_DELAY_MS, REBALANCE_LIMIT_MS};
 pub use retiring::RETIRE_AFTER_MS;
 
+/// Rounds of the rules in one pass at the most.
+const ROUND_LIMIT_COUNT: usize = 16;
+
 /// The leader's next commands, in order. `draw` gives ids for migrations.
 pub fn reconcile(state: &State, observed: &Observed, now_ms: u64, draw: &mut dyn FnMut() -> Uuid) -> Vec<Change> {
     let mut pass = Pass::new(state, observed, now_ms, draw);
-    workers::judge(&mut pass);
-    migrations::settle(&mut pass);
-    orphans::place(&mut pass);
-    retiring::retire(&mut pass);
-    draining::drain(&mut pass);
-    rebalance::after_join(&mut pass);
-    migrations::forget(&mut pass);
+    for _ in 0..ROUND_LIMIT_COUNT {
+        let decided = pass.changes.len();
+        workers::judge(&mut pass);
+        retiring::retire(&mut pass);
+        migrations::settle(&mut pass);
+        orphans::place(&mut pass);
+        draining::drain(&mut pass);
+        rebalance::after_join(&mut pass);
+        migrations::forget(&mut pass);
+        if pass.changes.len() == decided {
+            break;
+        }
+    }
     pass.changes
 }
 

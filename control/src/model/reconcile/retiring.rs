@@ -13,22 +13,26 @@ pub const RETIRE_AFTER_MS: u64 = 5_000;
 
 pub(super) fn retire(pass: &mut Pass<'_>) {
     let groups = pass.state.groups.values();
-    let pipelines: Vec<PipelineKey> = groups.flat_map(|group| ended(group, pass.now_ms)).collect();
+    let pipelines: Vec<PipelineKey> = groups.flat_map(|group| ended(pass, group)).collect();
     if !pipelines.is_empty() {
         pass.issue(Change::Retire { pipelines });
     }
 }
 
-fn ended(group: &Group, now_ms: u64) -> Vec<PipelineKey> {
-    let runs = |pipeline: &Pipeline| {
-        let placement = pipeline.placement.as_ref();
-        placement.is_some_and(|it| it.phase == Phase::Running && it.since_ms + RETIRE_AFTER_MS <= now_ms)
-    };
+fn ended(pass: &Pass<'_>, group: &Group) -> Vec<PipelineKey> {
     let succeeded = |name: &str| {
         let newest = group.incarnation_of(name);
         let mut replicas = group.pipelines.iter().filter(|(key, _)| *key.name == *name);
-        replicas.all(|(key, pipeline)| Some(key.incarnation) != newest || runs(pipeline))
+        replicas.all(|(key, pipeline)| Some(key.incarnation) != newest || has_run(pass, pipeline))
     };
     let keys = group.pipelines.keys();
     keys.filter(|key| group.is_retiring(key) && succeeded(&key.name)).cloned().collect()
+}
+
+/// Has it taken records for long enough, and does it still?
+fn has_run(pass: &Pass<'_>, pipeline: &Pipeline) -> bool {
+    let placement = pipeline.placement.as_ref();
+    placement
+        .filter(|it| it.phase == Phase::Running && pass.observed.is_alive(&it.worker))
+        .is_some_and(|it| it.since_ms + RETIRE_AFTER_MS <= pass.now_ms)
 }

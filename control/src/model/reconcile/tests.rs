@@ -225,7 +225,7 @@ fn a_state_goes_along_when_a_worker_is_drained() {
     let (mut cluster, a) = Cluster::stateful(2);
     cluster.fixture.set_status(1, WorkerStatus::Draining);
     assert!(matches!(&cluster.pass()[..], [Change::Release { to, .. }] if *to == worker(2)));
-    assert_eq!(cluster.fixture.where_are(&[a.clone()]), ["worker-1"]);
+    assert_eq!(cluster.fixture.where_are(std::slice::from_ref(&a)), ["worker-1"]);
     cluster.fixture.report(&a, Phase::Released);
     assert_eq!(cluster.pass(), [], "it is waited for");
     cluster.fixture.report(&a, Phase::Running);
