@@ -135,7 +135,7 @@ pub struct Metrics {
     pub committed: Option<u64>,
     /// Index of the last entry in the snapshot.
     pub snapshot: Option<u64>,
-    /// All members.
+    /// All members, as was decided.
     pub membership: Vec<super::Member>,
     /// At the leader: how far each other member is.
     pub peers: BTreeMap<NodeId, PeerLag>,
@@ -377,7 +377,7 @@ impl Inner {
         shown.last_log_index = metrics.last_log_index;
         shown.committed = index(&metrics.local_committed);
         shown.snapshot = index(&metrics.snapshot);
-        shown.membership = super::members::list(self, &metrics.membership_config);
+        shown.membership = super::members::list(self, &metrics.committed_membership_config);
         let last = metrics.last_log_index.map_or(0, |last| last + 1);
         for (peer, matched) in metrics.replication.iter().flatten().filter(|(peer, _)| **peer != metrics.id) {
             let matched = index(matched);

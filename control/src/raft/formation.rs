@@ -229,15 +229,18 @@ async fn ask(inner: &Inner) -> BTreeMap<NodeId, Standing> {
         let wait = Duration::from_millis(ANSWER_MS);
         let answer: Result<Standing, _> = inner.caller.post(url, "/raft/status", &inquiry, wait).await;
         match answer {
-            Ok(standing) if standing.node == *node => Some((*node, standing)),
+            Ok(standing) if standing.node == *node => {
+                inner.caller.set_problem_with(*node, None);
+                Some((*node, standing))
+            }
             Ok(standing) => {
                 let problem = format!("{url} is node {}, and not {node}: the lists of peers differ", standing.node);
-                inner.caller.set_problem(Some(problem));
+                inner.caller.set_problem_with(*node, Some(problem));
                 None
             }
             Err(error) => {
                 if matches!(error, super::net::CallError::Refused(_)) {
-                    inner.caller.set_problem(Some(error.to_string()));
+                    inner.caller.set_problem_with(*node, Some(error.to_string()));
                 }
                 None
             }

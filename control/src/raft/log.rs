@@ -51,8 +51,6 @@ struct Memory {
     committed: Option<LogId>,
     purged: Option<LogId>,
     entries: BTreeMap<u64, Stored>,
-    /// Bytes of all entries.
-    bytes: usize,
 }
 
 struct Stored {
@@ -82,9 +80,10 @@ impl Log {
         memory.vote.is_none() && memory.last().is_none()
     }
 
-    /// Bytes of all entries that are kept.
-    pub(super) fn bytes(&self) -> usize {
-        self.memory().bytes
+    /// Bytes of all entries behind a position.
+    pub(super) fn bytes_after(&self, position: Option<&LogId>) -> usize {
+        let first = position.map_or(0, |position| position.index + 1);
+        self.memory().entries.range(first..).map(|(_, stored)| stored.bytes).sum()
     }
 
     /// All entries behind a position.
@@ -154,20 +153,16 @@ impl Memory {
         if index != expected {
             return Err(format!("entry {index} follows where {expected} is to follow"));
         }
-        self.bytes += bytes;
         self.entries.insert(index, Stored { entry, bytes });
         Ok(())
     }
 
     fn truncate_after(&mut self, last: Option<&LogId>) {
-        let gone = self.entries.split_off(&last.map_or(0, |last| last.index + 1));
-        self.bytes -= gone.values().map(|stored| stored.bytes).sum::<usize>();
+        self.entries.split_off(&last.map_or(0, |last| last.index + 1));
     }
 
     fn purge(&mut self, purged: LogId) {
-        let kept = self.entries.split_off(&(purged.index + 1));
-        self.entries = kept;
-        self.bytes = self.entries.values().map(|stored| stored.bytes).sum();
+        self.entries = self.entries.split_off(&(purged.index + 1));
         self.purged = self.purged.max(Some(purged));
     }
 
@@ -305,3 +300,6 @@ impl RaftLogStorage<TypeConfig> for Log {
 pub(super) fn has_led(entries: &[Entry]) -> bool {
     !matches!(entries, [] | [Entry { payload: EntryPayload::Membership(_), .. }])
 }
+
+#[cfg(test)]
+mod tests;

@@ -28,7 +28,7 @@ pub struct Member {
     pub node: NodeId,
     /// Where it is.
     pub url: String,
-    /// Does it vote? One that does not is catching up.
+    /// Does it vote? One that does not is catching up, or is on its way in or out.
     pub votes: bool,
 }
 
@@ -48,11 +48,12 @@ pub enum MemberError {
 
 /// All members, by number.
 pub(super) fn list(inner: &Inner, membership: &StoredMembership) -> Vec<Member> {
-    let voters: BTreeSet<NodeId> = membership.voter_ids().collect();
+    // While the voters change, the old and the new ones have to agree.
+    let configs = membership.get_joint_config();
     let member = |(node, known): (&NodeId, &BasicNode)| Member {
         node: *node,
         url: inner.caller.url(*node, Some(known)).unwrap_or_default(),
-        votes: voters.contains(node),
+        votes: configs.iter().all(|voters| voters.contains(node)),
     };
     membership.nodes().map(member).collect()
 }

@@ -16,7 +16,7 @@
 //!
 //! Invariants: a command is answered after a majority has it on its disks and this state shows its effect; a read is
 //! answered after a majority has confirmed the leader (never by lease); a node that may have forgotten what it promised
-//! promises nothing (see [`formation`]).
+//! promises nothing (`formation.rs`).
 
 mod consensus;
 mod formation;

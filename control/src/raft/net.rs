@@ -78,8 +78,8 @@ struct Shared {
     membership: Arc<Membership>,
     /// When this node, as leader, last heard from a majority.
     quorum_heard: Mutex<Option<Instant>>,
-    /// What stands in the way of taking part, for people.
-    problem: Mutex<Option<String>>,
+    /// What stands in the way of taking part, for people, by the node with which it is so.
+    problems: Mutex<BTreeMap<NodeId, String>>,
 }
 
 impl Caller {
@@ -90,8 +90,8 @@ impl Caller {
         peers: BTreeMap<NodeId, String>,
         membership: Arc<Membership>,
     ) -> Caller {
-        let (quorum_heard, problem) = (Mutex::default(), Mutex::default());
-        Caller { shared: Arc::new(Shared { node, client, key, peers, membership, quorum_heard, problem }) }
+        let (quorum_heard, problems) = (Mutex::default(), Mutex::default());
+        Caller { shared: Arc::new(Shared { node, client, key, peers, membership, quorum_heard, problems }) }
     }
 
     /// Where a node is: as this node was told, or as the members know.
@@ -112,18 +112,30 @@ impl Caller {
 
     /// What stands in the way of taking part.
     pub(super) fn problem(&self) -> Option<String> {
-        self.shared.problem.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let problems = self.shared.problems.lock().unwrap_or_else(PoisonError::into_inner);
+        problems.values().next().cloned()
     }
 
-    /// Notes what stands in the way, and logs it if it is new.
+    /// Notes what stands in the way of this node itself, and logs it if it is new.
     pub(super) fn set_problem(&self, problem: Option<String>) {
-        let mut known = self.shared.problem.lock().unwrap_or_else(PoisonError::into_inner);
-        if *known != problem {
-            match &problem {
-                Some(problem) => tracing::error!(node = self.shared.node, "{problem}"),
-                None => tracing::info!(node = self.shared.node, "nothing stands in the way any more"),
+        self.set_problem_with(self.shared.node, problem);
+    }
+
+    /// Notes what stands in the way with a node, and logs it if it is new.
+    pub(super) fn set_problem_with(&self, with: NodeId, problem: Option<String>) {
+        let mut problems = self.shared.problems.lock().unwrap_or_else(PoisonError::into_inner);
+        if problems.get(&with) == problem.as_ref() {
+            return;
+        }
+        match problem {
+            Some(problem) => {
+                tracing::error!(node = self.shared.node, "{problem}");
+                problems.insert(with, problem);
             }
-            *known = problem;
+            None => {
+                problems.remove(&with);
+                tracing::info!(node = self.shared.node, with, "nothing stands in the way any more");
+            }
         }
     }
 
@@ -184,7 +196,10 @@ impl Caller {
     ) -> Result<R, CallError> {
         let envelope = Envelope { lineage, from: self.shared.node, to, message };
         match self.post(url, path, &envelope, timeout).await? {
-            Reply::Done(answer) => Ok(answer),
+            Reply::Done(answer) => {
+                self.set_problem_with(to, None);
+                Ok(answer)
+            }
             Reply::NotReady => Err(CallError::Refused(format!("node {to} at {url} does not take part yet"))),
             Reply::OtherNode(other) => {
                 Err(CallError::Refused(format!("{url} is node {other}, and not {to}: the lists of peers differ")))
@@ -203,7 +218,7 @@ impl Caller {
                         theirs.cluster, lineage.cluster
                     )
                 };
-                self.set_problem(Some(problem.clone()));
+                self.set_problem_with(to, Some(problem.clone()));
                 Err(CallError::Refused(problem))
             }
         }

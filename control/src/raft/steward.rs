@@ -8,6 +8,7 @@ use super::types::{Proposal, Raft, TypeConfig};
 use crate::model::command::{Change, Command};
 use crate::model::ids::NodeId;
 use openraft::async_runtime::watch::WatchReceiver;
+use openraft::errors::Fatal;
 use openraft::{ChangeMembers, Instant as _, RaftMetrics};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -66,6 +67,16 @@ pub(super) async fn watch_leadership(inner: Arc<Inner>) {
 
 /// Derives who leads.
 fn look(inner: &Inner, metrics: &RaftMetrics<TypeConfig>) {
+    if let Err(fatal) = &metrics.running_state {
+        inner.caller.set_quorum_heard(None);
+        announce(inner, Leadership { term: metrics.current_term, ..Leadership::default() });
+        if !matches!(fatal, Fatal::Stopped) {
+            inner
+                .caller
+                .set_problem(Some(format!("this coordinator takes part no more until it is restarted: {fatal}")));
+        }
+        return;
+    }
     let leads = metrics.state.is_leader();
     let is_only_voter = metrics.membership_config.voter_ids().eq([metrics.id]);
     let heard = match metrics.last_quorum_acked {
@@ -77,13 +88,16 @@ fn look(inner: &Inner, metrics: &RaftMetrics<TypeConfig>) {
     };
     inner.caller.set_quorum_heard(heard);
     let stale = Duration::from_millis(inner.config.timings.election_max_ms * 2);
-    let leader = metrics.current_leader.filter(|leader| {
-        *leader == metrics.id || inner.contact().is_some_and(|(contact, _)| contact.elapsed() <= stale)
-    });
+    let age = match inner.caller.quorum_age() {
+        Some(age) => Some(age),
+        None => inner.contact().map(|(contact, _)| contact.elapsed()),
+    };
+    let leader = metrics.current_leader.filter(|_| age.is_some_and(|age| age <= stale));
     let url = leader.and_then(|leader| inner.caller.url(leader, metrics.membership_config.get_node(&leader)));
     let applied = *inner.published.applied.borrow();
     let is_caught_up = applied.is_some_and(|applied| *applied.leader_id == metrics.current_term);
-    announce(inner, Leadership { term: metrics.current_term, leader, url, is_self: leads && is_caught_up });
+    let is_self = leads && leader.is_some() && is_caught_up;
+    announce(inner, Leadership { term: metrics.current_term, leader, url, is_self });
 }
 
 fn announce(inner: &Inner, now: Leadership) {
@@ -131,7 +145,7 @@ async fn tend(inner: &Inner, raft: &Raft) {
             tracing::warn!(node = metrics.id, %error, "a vote could not be given");
         }
     }
-    if inner.log.bytes() > LOG_LIMIT_BYTES
+    if inner.log.bytes_after(metrics.snapshot.as_ref()) > LOG_LIMIT_BYTES
         && let Err(error) = raft.trigger().snapshot().await
     {
         tracing::warn!(node = metrics.id, %error, "no snapshot could be asked for");
