@@ -1,14 +1,20 @@
 //! A member of the control plane: what it is asked over REST, what it tells workers, and what it decides while it leads.
 
 pub mod agreement;
+pub mod auth;
 pub mod compile;
 pub mod detector;
 pub mod digest;
 pub mod driver;
+pub mod error;
 pub mod fleet;
+pub mod http;
 pub mod hub;
+pub mod limits;
 pub mod liveness;
+pub mod parts;
 pub mod pulse;
 pub mod rates;
+pub mod server;
 #[cfg(test)]
 mod testing;
