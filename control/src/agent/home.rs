@@ -1,0 +1,120 @@
+//! Which coordinator to call next.
+//!
+//! Pure. The first one configured is home; when it is away the next one is called, those learned from a welcome included. After
+//! home has been ready for a while the worker goes back. Invariant: every known coordinator is called before one is called again.
+
+use std::time::Duration;
+
+/// How long home has to be ready before the worker goes back to it.
+pub const READY: Duration = Duration::from_secs(5);
+
+/// Known coordinators.
+#[derive(Debug)]
+pub struct Homes {
+    /// Configured ones, in their order, then those learned.
+    urls: Vec<String>,
+    configured: usize,
+    /// The one to call next.
+    next: usize,
+    ready_since: Option<Duration>,
+}
+
+impl Homes {
+    /// The configured ones; the first is home.
+    pub fn new(configured: Vec<String>) -> Homes {
+        let count = configured.len();
+        Homes { urls: configured, configured: count, next: 0, ready_since: None }
+    }
+
+    /// The one to call now.
+    pub fn current(&self) -> Option<&str> {
+        self.urls.get(self.next).map(String::as_str)
+    }
+
+    /// That one is away: the next one is called.
+    pub fn move_on(&mut self) {
+        self.next = if self.urls.is_empty() { 0 } else { (self.next + 1) % self.urls.len() };
+    }
+
+    /// Others that the cluster has, by what a welcome said.
+    pub fn learn(&mut self, all: &[String]) {
+        let current = self.current().map(String::from);
+        self.urls.truncate(self.configured);
+        let new = all.iter().map(|url| url.trim_end_matches('/').to_owned());
+        for url in new {
+            if !self.urls.contains(&url) {
+                self.urls.push(url);
+            }
+        }
+        self.next = current.and_then(|url| self.urls.iter().position(|other| *other == url)).unwrap_or(0);
+    }
+
+    /// Home, if the worker is somewhere else.
+    pub fn away_from(&self) -> Option<&str> {
+        (self.next != 0).then(|| self.urls.first().map(String::as_str)).flatten()
+    }
+
+    /// Home was asked whether it is ready; true when it is time to go back.
+    pub fn home_is_ready(&mut self, ready: bool, now: Duration) -> bool {
+        if !ready {
+            self.ready_since = None;
+            return false;
+        }
+        let since = *self.ready_since.get_or_insert(now);
+        now.saturating_sub(since) >= READY
+    }
+
+    /// The worker is at home again.
+    pub fn is_home(&mut self) {
+        self.next = 0;
+        self.ready_since = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn homes() -> Homes {
+        Homes::new(vec!["http://a".into(), "http://b".into()])
+    }
+
+    #[test]
+    fn all_known_coordinators_are_called_in_turn() {
+        let mut homes = homes();
+        homes.learn(&["http://b/".into(), "http://c".into(), "http://a".into()]);
+        let mut called = Vec::new();
+        for _ in 0..4 {
+            called.push(homes.current().expect("there are some").to_owned());
+            homes.move_on();
+        }
+        assert_eq!(called, ["http://a", "http://b", "http://c", "http://a"]);
+    }
+
+    #[test]
+    fn it_goes_back_when_home_has_been_ready_for_long_enough() {
+        let mut homes = homes();
+        assert_eq!(homes.away_from(), None);
+        homes.move_on();
+        assert_eq!(homes.away_from(), Some("http://a"));
+        let s = Duration::from_secs;
+        assert!(!homes.home_is_ready(true, s(1)));
+        assert!(!homes.home_is_ready(true, s(5)));
+        assert!(!homes.home_is_ready(false, s(6)));
+        assert!(!homes.home_is_ready(true, s(7)));
+        assert!(homes.home_is_ready(true, s(12)));
+        homes.is_home();
+        assert_eq!((homes.away_from(), homes.current()), (None, Some("http://a")));
+    }
+
+    #[test]
+    fn what_was_learned_is_forgotten_when_the_cluster_has_it_no_more() {
+        let mut homes = homes();
+        homes.learn(&["http://c".into()]);
+        homes.move_on();
+        homes.move_on();
+        assert_eq!(homes.current(), Some("http://c"));
+        homes.learn(&["http://d".into()]);
+        assert_eq!(homes.current(), Some("http://a"));
+    }
+}
