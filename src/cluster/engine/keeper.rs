@@ -7,6 +7,7 @@
 //! Invariant: [`Event::Stopped`] is told once, when all connections are gone.
 
 use super::Shared;
+use super::inject::{self, Answer};
 use super::links;
 use super::open::{Meter, Open, open};
 use crate::run::live::link::Link;
@@ -112,8 +113,11 @@ impl Keeper {
     }
 
     /// Lets events in.
-    pub async fn inject(&self, _events: Vec<Injected>) -> Result<Vec<Injected>, Refused> {
-        Err(Refused::Cannot("events cannot be injected".into()))
+    pub fn inject(&self, events: Vec<Injected>) -> Result<Answer, Refused> {
+        let Some((pipeline, meter)) = self.live.get() else {
+            return Err(Refused::Cannot("it is not open so far".into()));
+        };
+        inject::inject(meter.plan(), &pipeline.intake(), meter.tap(), events)
     }
 
     /// Waits until its connections are gone.
@@ -134,6 +138,7 @@ impl Keeper {
         }
         if let Some((_, meter)) = self.live.get() {
             shared.retired.fetch_add(meter.events_in(), Ordering::Relaxed);
+            meter.tap().close();
         }
         shared.forget(self);
         self.lock().gone = true;

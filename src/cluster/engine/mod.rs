@@ -9,12 +9,14 @@
 //! no hook is called under a lock; what waits, waits on a thread of its own.
 
 mod burial;
+mod inject;
 mod keeper;
 mod links;
 mod logs;
 mod meters;
 mod open;
 mod order;
+mod replica;
 mod tap;
 mod warrant;
 
@@ -196,7 +198,12 @@ impl Engine for LiveEngine {
         events: Vec<Injected>,
     ) -> Pending<'static, Result<Vec<Injected>, Refused>> {
         let keeper = self.0.keeper(pipeline).ok_or_else(|| Refused::Unknown(pipeline.clone()));
-        Box::pin(async move { keeper?.inject(events).await })
+        // Whoever waits holds nothing of the pipeline, which may end meanwhile.
+        let answer = keeper.and_then(|keeper| keeper.inject(events));
+        Box::pin(async move {
+            let ended = |_| Refused::Cannot("it has ended before all was through".into());
+            answer?.await.map_err(ended)
+        })
     }
 }
 

@@ -9,15 +9,17 @@ use crate::run::dead::DeadFile;
 use crate::run::engine::{Opened, Run};
 use crate::run::host::Surroundings;
 use crate::run::live::beats::{self, Beats};
+use crate::run::live::causes::has_timer;
 use crate::run::live::identity::Identity;
 use crate::run::live::pipeline::LivePipeline;
 use crate::run::live::resume;
 use crate::run::live::terms::Terms;
-use crate::run::live::wiring::wire;
+use crate::run::live::wiring::{DEFAULT_IDLE, Inlet, Wiring, wire};
 use crate::run::talk::Talk;
 use rarog_control::agent::engine::Assignment;
 use rarog_control::wire::Order;
 use rarog_dataflow::rt::Counters;
+use rarog_lang::plan::Plan;
 use std::collections::BTreeMap;
 use std::fs;
 use std::sync::atomic::Ordering;
@@ -38,6 +40,7 @@ pub struct Open {
 
 /// What has passed a pipeline.
 pub struct Meter {
+    plan: Arc<Plan>,
     counters: Arc<Counters>,
     tap: Arc<Tap>,
     /// By connector, how many messages had come when they were last counted, and since when it was no more.
@@ -45,6 +48,16 @@ pub struct Meter {
 }
 
 impl Meter {
+    /// The plan that runs.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// What stands behind its outputs.
+    pub fn tap(&self) -> &Arc<Tap> {
+        &self.tap
+    }
+
     /// Records taken in.
     pub fn events_in(&self) -> u64 {
         self.counters.records.load(Ordering::Relaxed)
@@ -72,6 +85,11 @@ pub(super) fn open(shared: &Arc<Shared>, assignment: &Assignment, keeper: &Arc<K
     let ownership =
         Ownership { warrant: assignment.warrant.clone(), pipeline: order.pipeline.clone(), epoch: order.epoch };
     let mut wiring = wire(&order::party(order, Some(Arc::new(ownership))), &order::plan(order)?)?;
+    divisible(order, &wiring)?;
+    if wiring.idle.is_empty() && !has_timer(&wiring.plan) {
+        // Nothing comes in by itself, but events can be injected.
+        wiring.idle.push(DEFAULT_IDLE);
+    }
     let name = shown(order);
     let around = Surroundings {
         output: Output::None,
@@ -96,12 +114,24 @@ pub(super) fn open(shared: &Arc<Shared>, assignment: &Assignment, keeper: &Arc<K
     let (pipeline, mut job) = LivePipeline::open(&name, wiring, beginning, &around, &terms)?;
     let tap = Arc::new(Tap::new(job.host.clone(), &plan, shared.logs.sender(&order.pipeline), name));
     job.host = tap.clone();
-    let meter = Arc::new(Meter { counters: job.counters.clone(), tap, arrivals: Mutex::default() });
+    let meter = Arc::new(Meter { plan, counters: job.counters.clone(), tap, arrivals: Mutex::default() });
     let opened = Opened { job, stop: pipeline.stop.clone() };
     let run = shared.workers.start(opened, 1).inspect_err(|_| pipeline.cut());
     let run = run.map_err(|error| error.to_string())?;
     let beats = beats::start(vec![pipeline.intake()]);
     Ok(Open { pipeline, run, meter, _beats: beats })
+}
+
+/// Can what comes in be divided among the replicas of an order?
+fn divisible(order: &Order, wiring: &Wiring) -> Result<(), String> {
+    let other = wiring.inlets.iter().zip(&wiring.inlet_names).find(|(inlet, _)| !matches!(inlet, Inlet::Mqtt { .. }));
+    match other {
+        Some((inlet, name)) if order.replicas > 1 => Err(format!(
+            "connector {name}: replicas cannot divide what comes from {}; give one replica, or read from mqtt",
+            inlet.kind()
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// A pipeline for people: `group/name`, and which replica if there are several.

@@ -2,6 +2,7 @@
 //!
 //! Pure. Invariant: client ids are those of [`rarog_control::model::names`], so whoever gets the order next has the same.
 
+use super::replica;
 use crate::run::live::party::Party;
 use crate::run::live::wiring::{Inlet, Outlet, Wiring, wire};
 use rarog_connectors::client_id::End;
@@ -49,7 +50,13 @@ pub fn party(order: &Order, permit: Option<Arc<dyn Permit>>) -> Party {
         names::client_id(id, incarnation, connector, end, Some(prefix).filter(|prefix| !prefix.is_empty()))
     };
     let subscribed = order.clients.iter().map(|(client, of)| (client.clone(), of.filters.clone())).collect();
-    Party { client_id: Box::new(client_id), session_expiry: SESSION_EXPIRY, permit, subscribed }
+    Party {
+        client_id: Box::new(client_id),
+        session_expiry: SESSION_EXPIRY,
+        permit,
+        subscribed,
+        share: replica::share(order),
+    }
 }
 
 /// The sessions that a pipeline makes at brokers, by client id.

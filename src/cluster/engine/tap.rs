@@ -3,11 +3,13 @@
 //! Invariant: the host gets everything, in the same order; nothing here waits.
 
 use super::logs::LogEntry;
+use rarog_control::agent::engine::Injected;
 use rarog_dataflow::encode::Encoder;
 use rarog_dataflow::rt::{Completed, DeadRecord, Host, OutputRows};
 use rarog_lang::plan::{Op, Plan};
-use std::sync::Arc;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::broadcast;
 
 /// See the module's head.
@@ -19,7 +21,12 @@ pub struct Tap {
     /// Who it is, for the log of the process.
     name: String,
     out: AtomicU64,
+    /// By chunk, who waits for what it causes.
+    expected: Mutex<BTreeMap<u64, Waiting>>,
 }
+
+/// Takes what a chunk has caused.
+pub type Waiting = Box<dyn FnOnce(Vec<Injected>) + Send>;
 
 impl Tap {
     /// Before this host.
@@ -29,12 +36,27 @@ impl Tap {
             is_output.then(|| Encoder::new(&plan.layouts[node.layout as usize]))
         };
         let encoders = plan.nodes.iter().map(encoder).collect();
-        Tap { host, encoders, log, name, out: AtomicU64::new(0) }
+        Tap { host, encoders, log, name, out: AtomicU64::new(0), expected: Mutex::default() }
     }
 
     /// Records put out so far.
     pub fn out(&self) -> u64 {
         self.out.load(Ordering::Relaxed)
+    }
+
+    /// Somebody waits for what a chunk will cause.
+    pub fn expect(&self, chunk: u64, waiting: Waiting) {
+        self.expected.lock().unwrap_or_else(PoisonError::into_inner).insert(chunk, waiting);
+    }
+
+    /// Nothing more will be caused: nobody waits any longer.
+    pub fn close(&self) {
+        self.expected.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// Who waits for a chunk.
+    fn waiting(&self, chunk: u64) -> Option<Waiting> {
+        self.expected.lock().unwrap_or_else(PoisonError::into_inner).remove(&chunk)
     }
 
     fn entries(&self, OutputRows { node, rows }: &OutputRows) -> Vec<LogEntry> {
@@ -49,19 +71,29 @@ impl Tap {
     }
 }
 
+fn injected(entry: LogEntry) -> Injected {
+    Injected { event_type: entry.event_type, fields: entry.data }
+}
+
 impl Host for Tap {
     fn completed(&self, completed: Completed) {
         let is_output = |output: &&OutputRows| self.encoders[output.node as usize].is_some();
         let outputs = completed.outputs.iter().filter(is_output);
         let count: usize = outputs.clone().map(|output| output.rows.len()).sum();
         self.out.fetch_add(count as u64, Ordering::Relaxed);
-        if self.log.receiver_count() > 0 {
-            for entry in outputs.flat_map(|output| self.entries(output)) {
-                // The last reader may have gone.
-                _ = self.log.send(entry);
-            }
+        let (waiting, is_watched) = (self.waiting(completed.chunk.seq), self.log.receiver_count() > 0);
+        let mut entries = Vec::new();
+        if waiting.is_some() || is_watched {
+            entries.extend(outputs.flat_map(|output| self.entries(output)));
+        }
+        if is_watched {
+            // The last reader may have gone.
+            entries.iter().for_each(|entry| _ = self.log.send(entry.clone()));
         }
         self.host.completed(completed);
+        if let Some(waiting) = waiting {
+            waiting(entries.into_iter().map(injected).collect());
+        }
     }
 
     fn dead(&self, record: DeadRecord) {

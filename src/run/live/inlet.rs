@@ -4,6 +4,7 @@
 //! Invariant: what an inlet has given is not given again, and is given in the order in which it came, per source.
 
 use super::messages::MessageSource;
+use super::party::Payloads;
 use super::wiring::{Inlet, LineFormat, Route};
 use crate::files;
 use rarog_connectors::file::{ChunkReader, Next};
@@ -34,6 +35,17 @@ pub enum Body {
         types: Vec<Option<Arc<str>>>,
         /// The sources that they belong to; at least one.
         sources: Arc<[u32]>,
+    },
+    /// Messages that nobody has to acknowledge.
+    Injected {
+        /// The messages.
+        messages: Vec<Message>,
+        /// The type of each.
+        types: Vec<Option<Arc<str>>>,
+        /// The source that they belong to.
+        source: u32,
+        /// Told the number of their chunk, before that is given to anybody.
+        cut: Box<dyn FnOnce(u64) + Send>,
     },
     /// Whole lines.
     Lines {
@@ -87,11 +99,12 @@ impl OpenInlet {
         lost: Lost,
     ) -> Result<OpenInlet, String> {
         match inlet {
-            Inlet::Mqtt { config, routes } => {
+            Inlet::Mqtt { config, routes, payloads } => {
                 let source = MqttSource::start(config, move || wake(), Some(status));
                 let source = source.map_err(|error: MqttError| error.to_string())?;
                 source.on_loss(lost);
-                Ok(OpenInlet::Messages(MessageInlet::new(MessageSource::Mqtt(Arc::new(source)), routes)))
+                let inlet = MessageInlet::new(MessageSource::Mqtt(Arc::new(source)), routes);
+                Ok(OpenInlet::Messages(MessageInlet { payloads, ..inlet }))
             }
             Inlet::Http { config, routes } => {
                 let source = HttpSource::start(config, move || wake())?;
@@ -146,6 +159,8 @@ pub struct MessageInlet {
     known: HashMap<Arc<str>, Known>,
     /// Messages of subscriptions that an earlier run of the name made and this one does not have.
     leftovers: u64,
+    /// The messages that are taken, if not all are; who takes the others has them from the broker as well.
+    payloads: Option<Payloads>,
 }
 
 /// What is known of a topic.
@@ -178,7 +193,7 @@ impl Gathered {
 
 impl MessageInlet {
     fn new(source: MessageSource, routes: Vec<Route>) -> MessageInlet {
-        MessageInlet { source, routes, known: HashMap::new(), leftovers: 0 }
+        MessageInlet { source, routes, known: HashMap::new(), leftovers: 0, payloads: None }
     }
 
     fn take(&mut self, rows: usize) -> Vec<Body> {
@@ -193,6 +208,10 @@ impl MessageInlet {
             last = Some((message.topic.clone(), known.clone()));
             if known.sources.is_empty() {
                 self.leftovers += 1;
+                self.source.acknowledge([message.receipt]);
+                continue;
+            }
+            if self.payloads.as_ref().is_some_and(|payloads| !payloads.take(&message.payload)) {
                 self.source.acknowledge([message.receipt]);
                 continue;
             }

@@ -23,6 +23,10 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Messages of one chunk at the most, unless the run says otherwise.
 pub const CHUNK_ROWS: usize = 8192;
+/// Stands for an inlet where something came by none.
+const NO_INLET: u32 = u32::MAX;
+/// Injected chunks that may wait.
+const INJECTED_LIMIT: usize = 1024;
 
 /// Wakes the peers that were told that there is nothing.
 #[derive(Default)]
@@ -171,6 +175,21 @@ impl LiveIntake {
         self.wakers.wake();
     }
 
+    /// Takes something in that came by no inlet; false if it takes in no more, or so much waits already.
+    pub fn inject(&self, bodies: Vec<Body>) -> bool {
+        {
+            let mut state = lock(&self.state);
+            let waiting = state.ready.iter().filter(|(inlet, _)| *inlet == NO_INLET).count();
+            if state.stopping || state.ended || waiting + bodies.len() > INJECTED_LIMIT {
+                return false;
+            }
+            let now = Instant::now();
+            bodies.into_iter().for_each(|body| self.push(&mut state, NO_INLET, body, now));
+        }
+        self.wakers.wake();
+        true
+    }
+
     /// Takes in no more; what was taken in is given, then the end.
     pub fn stop(&self) {
         {
@@ -258,7 +277,9 @@ impl LiveIntake {
         let mut clocks = lock(&self.clocks);
         match &body {
             Body::Messages { sources, .. } => sources.iter().for_each(|source| clocks.spoke(*source, now)),
-            Body::Lines { source, .. } | Body::LongLine { source, .. } => clocks.spoke(*source, now),
+            Body::Lines { source, .. } | Body::LongLine { source, .. } | Body::Injected { source, .. } => {
+                clocks.spoke(*source, now);
+            }
         }
         drop(clocks);
         state.ready.push_back((inlet, body));
@@ -280,6 +301,10 @@ impl LiveIntake {
         match body {
             Body::Messages { messages, types, sources } => {
                 self.cut_messages(state, inlet, messages, types, &sources, now)
+            }
+            Body::Injected { messages, types, source, cut } => {
+                cut(state.seq);
+                self.cut_messages(state, inlet, messages, types, &[source], now)
             }
             Body::Lines { bytes, offset, behind, format, source } => {
                 state.offsets[source as usize] = behind;
@@ -320,7 +345,9 @@ impl LiveIntake {
         let source = sources[0];
         let mut chunk = self.frame(state, source, now);
         let last = messages.iter().map(|message| message.receipt).max().unwrap_or(Receipt::NONE);
-        state.taken[inlet as usize] = state.taken[inlet as usize].max(last);
+        if let Some(taken) = state.taken.get_mut(inlet as usize) {
+            *taken = last.max(*taken);
+        }
         let messages = Arc::new(messages);
         self.progress.open(chunk.seq, inlet, Origin::Messages(messages.clone()));
         // The other sources see the same records: a chunk each that moves nothing but their clocks.
@@ -531,7 +558,8 @@ mod tests {
         });
         // Nobody listens on port 1: it would try to connect for ever.
         let mqtt = MqttConfig::new(Address::new("127.0.0.1", 1), "client");
-        let inlet = Inlet::Mqtt { config: SourceConfig::new(mqtt, ["t".to_owned()]), routes: Vec::new() };
+        let inlet =
+            Inlet::Mqtt { config: SourceConfig::new(mqtt, ["t".to_owned()]), routes: Vec::new(), payloads: None };
         let ways = (Arc::new(|| ()), Box::new(|_: &LinkState| ()), Box::new(|_: String| ()), Box::new(|_: u64| ()));
         let inlet = OpenInlet::open(inlet, 0, ways.0, ways.1, ways.2, ways.3).expect("it can be opened");
         let source = sources(std::slice::from_ref(&inlet)).into_iter().flatten().next().expect("it is a connection");

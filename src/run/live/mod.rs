@@ -12,13 +12,13 @@
 mod acks;
 mod alert;
 pub mod beats;
-mod causes;
+pub mod causes;
 mod host;
 mod http;
 pub mod identity;
 mod idle;
-mod inlet;
-mod intake;
+pub mod inlet;
+pub mod intake;
 pub mod link;
 mod messages;
 mod outlet;

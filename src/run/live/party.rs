@@ -6,6 +6,7 @@
 use rarog_connectors::client_id::{self, End};
 use rarog_connectors::mqtt::Permit;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +15,37 @@ const SESSION_EXPIRY: Duration = Duration::from_secs(3600);
 
 /// Gives the client id of an end of a connector; the first text stands before it.
 pub type ClientIds = Box<dyn Fn(&str, &str, End) -> String + Send + Sync>;
+
+/// Of what comes in, what is for this one among several that share the work.
+#[derive(Clone)]
+pub enum Share {
+    /// Messages with these payloads: each of the others gets all messages, too, and leaves these out.
+    Payloads(Payloads),
+    /// Whatever the broker gives to this one of the group of this name, as a shared subscription.
+    OfGroup(String),
+}
+
+/// Which messages are for this one, by their payloads.
+#[derive(Clone)]
+pub struct Payloads(Arc<dyn Fn(&[u8]) -> bool + Send + Sync>);
+
+impl Payloads {
+    /// Those for which this says so.
+    pub fn new(takes: impl Fn(&[u8]) -> bool + Send + Sync + 'static) -> Payloads {
+        Payloads(Arc::new(takes))
+    }
+
+    /// Is this one among them?
+    pub fn take(&self, payload: &[u8]) -> bool {
+        (self.0)(payload)
+    }
+}
+
+impl fmt::Debug for Payloads {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Payloads")
+    }
+}
 
 /// See the module's head.
 pub struct Party {
@@ -25,6 +57,8 @@ pub struct Party {
     pub permit: Option<Arc<dyn Permit>>,
     /// By client id, topic filters that its sessions have from earlier.
     pub subscribed: BTreeMap<String, Vec<String>>,
+    /// What is for this one, if it is one of several.
+    pub share: Option<Share>,
 }
 
 impl Party {
@@ -36,6 +70,7 @@ impl Party {
             session_expiry: SESSION_EXPIRY,
             permit: None,
             subscribed: BTreeMap::new(),
+            share: None,
         }
     }
 }

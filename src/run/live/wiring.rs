@@ -10,7 +10,7 @@
 
 use super::http;
 use super::params::Params;
-use super::party::Party;
+use super::party::{Party, Payloads, Share};
 use super::topic;
 use rarog_connectors::client_id::End;
 use rarog_connectors::generator::GeneratorConfig;
@@ -55,6 +55,8 @@ pub enum Inlet {
         config: SourceConfig,
         /// Its subscriptions.
         routes: Vec<Route>,
+        /// The messages that are taken, if not all are.
+        payloads: Option<Payloads>,
     },
     /// A server of our own.
     Http {
@@ -242,7 +244,7 @@ impl Wiring {
         let mut names = vec![String::new(); self.idle.len()];
         for inlet in &self.inlets {
             match inlet {
-                Inlet::Mqtt { config, routes } => {
+                Inlet::Mqtt { config, routes, .. } => {
                     for route in routes {
                         names[route.source as usize] = format!("{} {}", config.mqtt.client_id, route.filter);
                     }
@@ -305,18 +307,26 @@ impl Wiring {
         source: u32,
     ) -> Result<u32, String> {
         let filter = params.text("topic")?.unwrap_or_else(|| DEFAULT_TOPIC.into());
+        let filter = match &party.share {
+            Some(Share::OfGroup(group)) if !filter.starts_with("$share/") => format!("$share/{group}/{filter}"),
+            _ => filter,
+        };
         let qos = self.qos(connector, params, "messages that are on their way when a connection breaks are lost")?;
         let mqtt = mqtt(party, connector, params, End::Source)?;
         let expiry = params.duration("session_expiry")?;
         let found = self.inlets.iter_mut().find_map(|inlet| match inlet {
-            Inlet::Mqtt { config, routes } if config.mqtt.client_id == mqtt.client_id => Some((config, routes)),
+            Inlet::Mqtt { config, routes, .. } if config.mqtt.client_id == mqtt.client_id => Some((config, routes)),
             _ => None,
         });
         let Some((config, routes)) = found else {
             let mut config = SourceConfig::new(mqtt, []);
             config.topics.push((filter.clone(), qos));
             config.session_expiry = expiry.unwrap_or(party.session_expiry);
-            self.inlets.push(Inlet::Mqtt { config, routes: vec![Route { filter, source }] });
+            let payloads = match &party.share {
+                Some(Share::Payloads(payloads)) => Some(payloads.clone()),
+                Some(Share::OfGroup(_)) | None => None,
+            };
+            self.inlets.push(Inlet::Mqtt { config, routes: vec![Route { filter, source }], payloads });
             return Ok(source);
         };
         config.session_expiry = expiry.map_or(config.session_expiry, |expiry| expiry.max(config.session_expiry));
@@ -347,7 +357,7 @@ impl Wiring {
     /// Subscribes filters that another one covers no longer: a broker may send two copies of what both match.
     fn part_filters(&mut self) {
         for inlet in &mut self.inlets {
-            let Inlet::Mqtt { config, routes } = inlet else { continue };
+            let Inlet::Mqtt { config, routes, .. } = inlet else { continue };
             let covered: Vec<bool> = routes.iter().map(|route| is_covered(route, routes)).collect();
             let best = |filter: &str| {
                 let under = config.topics.iter().filter(|(other, _)| topic::covers(filter, other));

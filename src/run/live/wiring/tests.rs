@@ -33,7 +33,7 @@ fn broker() -> Connector {
 
 fn mqtt_source(wiring: &Wiring, index: usize) -> (&SourceConfig, &[Route]) {
     match &wiring.inlets[index] {
-        Inlet::Mqtt { config, routes } => (config, routes),
+        Inlet::Mqtt { config, routes, .. } => (config, routes),
         other => panic!("{other:?}"),
     }
 }

@@ -1,6 +1,7 @@
 //! The engine of a worker against a real broker: orders, take-overs, lost brokers and coordinators.
 
 mod moves;
+mod replicas;
 mod takeover;
 mod worker;
 
