@@ -45,14 +45,18 @@ impl State {
 
     /// All pipelines, in the order in which they are placed.
     pub fn pipelines_in_order(&self) -> Vec<(&PipelineKey, &Pipeline)> {
-        self.groups_in_order().into_iter().flat_map(|(_, group)| group.in_order()).collect()
+        self.pipelines_where(|_, _| true)
+    }
+
+    /// Some pipelines, in the order in which they are placed.
+    pub fn pipelines_where(&self, wanted: impl Fn(&PipelineKey, &Pipeline) -> bool) -> Vec<(&PipelineKey, &Pipeline)> {
+        let groups = self.groups_in_order().into_iter();
+        groups.flat_map(|(_, group)| group.in_order_where(&wanted)).collect()
     }
 
     /// The pipelines whose placement names this worker, in the order in which they are placed.
     pub fn placed_on(&self, worker: &WorkerId) -> Vec<(&PipelineKey, &Pipeline)> {
-        let mut pipelines = self.pipelines_in_order();
-        pipelines.retain(|(_, pipeline)| pipeline.placement.as_ref().is_some_and(|it| it.worker == *worker));
-        pipelines
+        self.pipelines_where(|_, pipeline| pipeline.placement.as_ref().is_some_and(|it| it.worker == *worker))
     }
 
     /// The move of a pipeline whose state is still with the worker that runs it.
@@ -84,10 +88,16 @@ impl State {
 impl Group {
     /// Its pipelines as they are placed: as the spec has them, older incarnations first, by replica.
     pub fn in_order(&self) -> Vec<(&PipelineKey, &Pipeline)> {
-        let places: BTreeMap<&str, usize> =
-            self.spec.pipelines.iter().enumerate().map(|(at, spec)| (&*spec.name, at)).collect();
-        let mut pipelines: Vec<_> = self.pipelines.iter().collect();
-        pipelines.sort_by_key(|(key, _)| places.get(&*key.name));
+        self.in_order_where(&|_, _| true)
+    }
+
+    fn in_order_where(&self, wanted: &dyn Fn(&PipelineKey, &Pipeline) -> bool) -> Vec<(&PipelineKey, &Pipeline)> {
+        let mut pipelines: Vec<_> = self.pipelines.iter().filter(|(key, pipeline)| wanted(key, pipeline)).collect();
+        if pipelines.len() > 1 {
+            let specs = self.spec.pipelines.iter().enumerate();
+            let places: BTreeMap<&str, usize> = specs.map(|(at, spec)| (&*spec.name, at)).collect();
+            pipelines.sort_by_cached_key(|(key, _)| places.get(&*key.name));
+        }
         pipelines
     }
 

@@ -6,7 +6,7 @@
 //! Invariant: a target is ready, speaks the protocol, has room, and was allowed by whoever asks.
 
 use super::ids::{PipelineKey, WorkerId};
-use super::state::{State, Worker};
+use super::state::State;
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -41,15 +41,10 @@ impl<'a> Occupancy<'a> {
     pub fn target(&self, key: &PipelineKey, allowed: &dyn Fn(&WorkerId) -> bool) -> Option<WorkerId> {
         let workers = self.state.workers.iter();
         let fit = workers.filter(|(id, worker)| worker.takes_pipelines() && self.has_room(id) && allowed(id));
-        let candidates: Vec<(&WorkerId, &Worker)> = fit.collect();
+        let candidates: Vec<_> = fit.collect();
         let affinity = self.state.spec_of(key).and_then(|spec| spec.worker_affinity.as_deref());
         let wanted = candidates.iter().find(|(id, _)| affinity == Some(id.as_str()));
-        let best = || {
-            candidates.iter().min_by(|(a, _), (b, _)| {
-                let spread = self.siblings(key, a).cmp(&self.siblings(key, b));
-                spread.then_with(|| self.compare(a, b)).then_with(|| a.cmp(b))
-            })
-        };
+        let best = || candidates.iter().min_by_key(|(id, _)| (self.siblings(key, id), self.load(id), *id));
         wanted.or_else(best).map(|(id, _)| (*id).clone())
     }
 
@@ -75,14 +70,10 @@ impl<'a> Occupancy<'a> {
         self.on.get(worker).map_or(0, |keys| keys.len() as u64)
     }
 
-    /// Which of two workers carries more for its size?
-    pub fn compare(&self, a: &WorkerId, b: &WorkerId) -> Ordering {
-        (self.count(a) * self.cores(b)).cmp(&(self.count(b) * self.cores(a)))
-    }
-
-    /// Does the higher load of the two become lower when a pipeline goes from one worker to another?
-    pub fn is_relief(&self, from: &WorkerId, to: &WorkerId) -> bool {
-        (self.count(to) + 1) * self.cores(from) < self.count(from) * self.cores(to)
+    /// What a worker carries.
+    pub fn load(&self, worker: &WorkerId) -> Load {
+        let processors = self.state.workers.get(worker).map_or(1, |it| u64::from(it.capacity.cpu_cores.max(1)));
+        Load { pipelines: self.count(worker), processors }
     }
 
     /// Other replicas of the same pipeline on a worker.
@@ -98,11 +89,41 @@ impl<'a> Occupancy<'a> {
         let leaving = self.leaving.get(worker).map_or(0, |keys| keys.len() as u64);
         self.count(worker) + leaving < u64::from(most)
     }
+}
 
-    fn cores(&self, worker: &WorkerId) -> u64 {
-        self.state.workers.get(worker).map_or(1, |it| u64::from(it.capacity.cpu_cores.max(1)))
+/// Pipelines for processors; ordered by their ratio.
+#[derive(Clone, Copy, Debug)]
+pub struct Load {
+    pipelines: u64,
+    processors: u64,
+}
+
+impl Load {
+    /// Does the higher of two loads become lower when a pipeline goes from this one to the other?
+    pub fn is_relieved_by(self, to: Load) -> bool {
+        Load { pipelines: to.pipelines + 1, ..to } < self
     }
 }
+
+impl Ord for Load {
+    fn cmp(&self, other: &Load) -> Ordering {
+        (self.pipelines * other.processors).cmp(&(other.pipelines * self.processors))
+    }
+}
+
+impl PartialOrd for Load {
+    fn partial_cmp(&self, other: &Load) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Load {
+    fn eq(&self, other: &Load) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Load {}
 
 #[cfg(test)]
 mod tests {

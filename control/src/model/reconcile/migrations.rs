@@ -27,9 +27,8 @@ pub(super) fn settle(pass: &mut Pass<'_>) {
     for (migration, reason) in failed {
         pass.issue(Change::FailMigration { migration, reason });
     }
-    let pipelines = pass.state.pipelines_in_order();
+    let pipelines = pass.state.groups.values().flat_map(|group| &group.pipelines);
     let back: Vec<(PipelineKey, WorkerId)> = pipelines
-        .into_iter()
         .filter_map(|(key, pipeline)| Some((key.clone(), way_back(pass, key, pipeline.placement.as_ref()?)?)))
         .collect();
     let moves: Vec<_> = back.iter().map(|(key, worker)| pass.step(key, worker, None)).collect();

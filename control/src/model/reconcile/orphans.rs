@@ -8,9 +8,8 @@ use crate::model::placement::Occupancy;
 use crate::model::state::{MigrationReason, Phase, Pipeline, Placement, State, WorkerStatus};
 
 pub(super) fn place(pass: &mut Pass<'_>) {
-    let pipelines = pass.state.pipelines_in_order().into_iter();
-    let orphans = pipelines.filter(|(_, pipeline)| is_orphan(&pass.state, pipeline));
-    let keys: Vec<PipelineKey> = orphans.map(|(key, _)| key.clone()).collect();
+    let orphans = pass.state.pipelines_where(|_, pipeline| is_orphan(&pass.state, pipeline));
+    let keys: Vec<PipelineKey> = orphans.into_iter().map(|(key, _)| key.clone()).collect();
     let moves = moves(pass, &keys);
     if !moves.is_empty() {
         pass.issue(Change::Place { moves });
@@ -40,18 +39,25 @@ pub(super) fn moves(pass: &mut Pass<'_>, keys: &[PipelineKey]) -> Vec<Move> {
         for worker in old.into_iter().chain(pass.state.pending(key).map(|(_, it)| &it.target)) {
             occupancy.take(key, worker);
         }
-        let kept = placement.and_then(|it| keeper(&pass.state, it)).filter(|id| fit(id) && occupancy.has_room(id));
-        match kept.cloned().or_else(|| occupancy.target(key, &fit)) {
-            Some(target) => {
+        let kept = placement.and_then(|it| keeper(&pass.state, it)).filter(|id| occupancy.has_room(id));
+        let waits = kept.is_some_and(|id| kept == old && is_about_to_be_fit(pass, id));
+        match kept.filter(|id| fit(id)).cloned().or_else(|| occupancy.target(key, &fit)) {
+            Some(target) if !waits => {
                 occupancy.put(key, &target);
                 let is_migration = old.is_some_and(|old| *old != target);
                 targets.push((key.clone(), target, is_migration));
             }
-            None => old.into_iter().for_each(|old| occupancy.put(key, old)),
+            _ => old.into_iter().for_each(|old| occupancy.put(key, old)),
         }
     }
     let reason = |is_migration: bool| is_migration.then_some(MigrationReason::Failover);
     targets.into_iter().map(|(key, to, is_migration)| pass.step(&key, &to, reason(is_migration))).collect()
+}
+
+/// Has its new process registered, which was not seen so far? It will be, or be found gone, within a deadline.
+fn is_about_to_be_fit(pass: &Pass<'_>, id: &WorkerId) -> bool {
+    let is_ready = pass.state.workers.get(id).is_some_and(|it| it.takes_pipelines());
+    is_ready && !pass.observed.is_alive(id) && pass.observed.why_gone(id).is_none()
 }
 
 /// The worker that should have a pipeline rather than any other: the next process of the same worker; or the source of a

@@ -7,6 +7,7 @@ use super::Pass;
 use crate::model::command::Change;
 use crate::model::ids::PipelineKey;
 use crate::model::state::{Group, Phase, Pipeline};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// For so long all replicas of a new incarnation have to take records before the old one ends, ms.
 pub const RETIRE_AFTER_MS: u64 = 5_000;
@@ -20,13 +21,17 @@ pub(super) fn retire(pass: &mut Pass<'_>) {
 }
 
 fn ended(pass: &Pass<'_>, group: &Group) -> Vec<PipelineKey> {
-    let succeeded = |name: &str| {
-        let newest = group.incarnation_of(name);
-        let mut replicas = group.pipelines.iter().filter(|(key, _)| *key.name == *name);
-        replicas.all(|(key, pipeline)| Some(key.incarnation) != newest || has_run(pass, pipeline))
-    };
+    if group.incarnation == 1 {
+        return vec![];
+    }
+    // Incarnations of a name follow each other in the map, so what stays is the newest.
+    let newest: BTreeMap<&str, u64> = group.pipelines.keys().map(|key| (&*key.name, key.incarnation)).collect();
+    let is_newest = |key: &PipelineKey| newest.get(&*key.name) == Some(&key.incarnation);
+    let pipelines = group.pipelines.iter();
+    let late = pipelines.filter(|(key, pipeline)| is_newest(key) && !has_run(pass, pipeline));
+    let late: BTreeSet<&str> = late.map(|(key, _)| &*key.name).collect();
     let keys = group.pipelines.keys();
-    keys.filter(|key| group.is_retiring(key) && succeeded(&key.name)).cloned().collect()
+    keys.filter(|key| !is_newest(key) && !late.contains(&*key.name)).cloned().collect()
 }
 
 /// Has it taken records for long enough, and does it still?

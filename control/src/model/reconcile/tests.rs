@@ -150,11 +150,19 @@ fn groups_that_wait_for_workers_are_placed_when_one_comes() {
 #[test]
 fn a_new_process_of_a_worker_gets_its_pipelines_anew() {
     let mut cluster = Cluster::of(2, 2);
-    cluster.join(1, 77);
+    cluster.fixture.register(1, 77);
+    cluster.see(1, Verdict::Unknown);
+    assert_eq!(cluster.pass(), [], "it will be seen in a moment");
+    let mut gone = Cluster { fixture: cluster.fixture.clone(), observed: cluster.observed.clone() };
+    cluster.see(1, Verdict::Alive);
     cluster.pass();
     assert_eq!(cluster.filters(2), ["worker-1", "worker-2"]);
     let placement = cluster.fixture.placement(&cluster.fixture.filter(1));
     assert_eq!((placement.epoch, placement.instance, &placement.migration), (2, id(77), &None));
+
+    gone.lose(1);
+    gone.pass();
+    assert_eq!(gone.filters(2), ["worker-2", "worker-2"]);
 }
 
 #[test]
