@@ -25,9 +25,12 @@ pub enum Share {
     OfGroup(String),
 }
 
+/// Says whether a payload is meant.
+type Predicate = dyn Fn(&[u8]) -> bool + Send + Sync;
+
 /// Which messages are for this one, by their payloads.
 #[derive(Clone)]
-pub struct Payloads(Arc<dyn Fn(&[u8]) -> bool + Send + Sync>);
+pub struct Payloads(Arc<Predicate>);
 
 impl Payloads {
     /// Those for which this says so.

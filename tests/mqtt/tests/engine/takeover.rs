@@ -4,7 +4,7 @@ use crate::worker::{Authority, PATIENCE, Worker, publish, seed};
 use rarog_control::model::state::Phase;
 use rarog_mqtt_tests::judge::{judge, wait_for_distinct};
 use rarog_mqtt_tests::{Broker, Observer, Publisher, Settings, program};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 fn unhurried() -> Broker {
     Broker::with(&Settings { max_inflight: 0, ..Settings::default() })
@@ -20,21 +20,23 @@ fn a_successor_loses_nothing_and_its_predecessor_stops() {
     workers[0].install(&first, &authority);
     workers[0].wait_for_phase(&first, "running", |phase| *phase == Phase::Running);
     let load = publish(&broker, 1, COUNT, 8000.0);
-    let mut before = first;
+    let (mut before, mut taken) = (first, Vec::new());
     for epoch in 2..=5 {
         wait_for_distinct(&observer, program::hot(COUNT * (epoch - 1) / 8), PATIENCE);
         let order = seed(&broker, 1, epoch);
         authority.raise(epoch);
         let [old, new] = if epoch % 2 == 0 { [&workers[0], &workers[1]] } else { [&workers[1], &workers[0]] };
+        let began = Instant::now();
         new.install(&order, &authority);
-        old.wait_for_stop(&before);
         new.wait_for_phase(&order, "running", |phase| *phase == Phase::Running);
+        taken.push(began.elapsed());
+        old.wait_for_stop(&before);
         before = order;
     }
     assert_eq!(load.join().expect("the load is published"), 0, "no reading is published twice");
     wait_for_distinct(&observer, program::hot(COUNT), PATIENCE);
     observer.settle(Duration::from_millis(300));
-    println!("{:?}", judge(&observer.seen(), COUNT));
+    println!("{COUNT} readings, taken over in {taken:.1?}: {:?}", judge(&observer.seen(), COUNT));
 }
 
 #[test]
