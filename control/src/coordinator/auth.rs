@@ -144,28 +144,29 @@ impl Keys {
     }
 }
 
+/// Where coordinators talk among themselves; they check their key there.
+const AMONG_COORDINATORS: [&str; 2] = ["/raft/", "/internal/"];
+
 /// Paths that need no key: probes, and sockets of workers, which show theirs in their first frame.
-const OPEN: [&str; 7] = [
-    "/health",
-    "/ready",
-    "/metrics",
-    "/raft/metrics",
-    crate::wire::AGENT_PATH,
-    "/api/v1/cluster/ws",
-    "/api/v1/cluster/health",
-];
+const OPEN: [&str; 5] = ["/health", "/ready", "/metrics", crate::wire::AGENT_PATH, super::hub::FRAMES_PATH];
 
 /// Changes nothing, though it is a POST.
 const ASKS: [&str; 3] =
     ["/api/v1/cluster/validate", "/api/v1/cluster/pipeline/graph", "/api/v1/cluster/pipeline/generate"];
 
+/// Is it for other coordinators?
+pub fn is_among_coordinators(path: &str) -> bool {
+    AMONG_COORDINATORS.iter().any(|start| path.starts_with(start))
+}
+
 /// The role that a request needs; `None`: no key at all.
 fn needed(method: &Method, path: &str) -> Option<Role> {
-    if OPEN.contains(&path) || path.starts_with("/health/") || method == Method::OPTIONS {
+    let is_open = OPEN.contains(&path) || path.starts_with("/health/") || is_among_coordinators(path);
+    if is_open || method == Method::OPTIONS {
         return None;
     }
     let reads = method == Method::GET || method == Method::HEAD || ASKS.contains(&path);
-    let admin = method == Method::DELETE || path.ends_with("/rescale") || path.starts_with("/raft/");
+    let admin = method == Method::DELETE || path.ends_with("/rescale");
     Some(match (reads, admin) {
         (true, _) => Role::Viewer,
         (false, true) => Role::Admin,
@@ -223,7 +224,7 @@ mod tests {
             (Method::POST, cluster("workers/w/drain"), Some(Role::Operator)),
             (Method::DELETE, cluster("workers/w"), Some(Role::Admin)),
             (Method::POST, cluster("rescale"), Some(Role::Admin)),
-            (Method::POST, "/raft/append".into(), Some(Role::Admin)),
+            (Method::POST, "/raft/append".into(), None),
             (Method::POST, "/unknown".into(), Some(Role::Operator)),
         ] {
             assert_eq!(needed(&method, &path), role, "{method} {path}");

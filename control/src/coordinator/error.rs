@@ -5,9 +5,9 @@
 
 use super::compile::Problem;
 use super::limits::RETRY_AFTER_S;
-use super::parts::Unavailable;
 use crate::http_client::HttpError;
 use crate::model::command::Refusal;
+use crate::raft::{COMMAND_LIMIT_BYTES, SubmitError};
 use axum::Json;
 use axum::http::header::RETRY_AFTER;
 use axum::http::{HeaderValue, StatusCode};
@@ -170,11 +170,12 @@ impl ApiError {
     }
 }
 
-impl From<Unavailable> for ApiError {
-    fn from(error: Unavailable) -> ApiError {
+impl From<SubmitError> for ApiError {
+    fn from(error: SubmitError) -> ApiError {
         let code = match error {
-            Unavailable::NoLeader => "no_leader",
-            Unavailable::OutcomeUnknown => "outcome_unknown",
+            SubmitError::NoLeader => "no_leader",
+            SubmitError::OutcomeUnknown => "outcome_unknown",
+            SubmitError::TooLarge { .. } => return ApiError::too_large("the change", COMMAND_LIMIT_BYTES, "bytes"),
         };
         ApiError::new(StatusCode::SERVICE_UNAVAILABLE, code, error.to_string()).retry_after(RETRY_AFTER_S)
     }

@@ -68,6 +68,9 @@ pub const DEPLOY_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a worker may take to answer a request that is handed on to it.
 pub const WORKER_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// How long requests under way may take when a coordinator ends.
+pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(2);
+
 /// How long a drain waits if nobody says.
 pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(60);
 

@@ -68,7 +68,7 @@ async fn show(State(rest): Context, Segments(name): Segments<String>) -> Result<
 
 async fn create(State(rest): Context, Payload(spec): Payload<ConnectorSpec>) -> Result<Response, ApiError> {
     check(&spec).map_err(ApiError::connector)?;
-    if rest.ledger.state().connectors.len() >= CONNECTORS {
+    if rest.state().connectors.len() >= CONNECTORS {
         return Err(ApiError::connector(format!("the cluster has {CONNECTORS} connectors, which is the limit")));
     }
     let shown = Shown::of(&spec);

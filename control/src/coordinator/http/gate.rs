@@ -1,8 +1,8 @@
 //! What every request passes first: pages of other origins, keys, the rate of changes, and whether the leader itself is wanted.
 
 use super::Rest;
+use crate::coordinator::auth::is_among_coordinators;
 use crate::coordinator::error::ApiError;
-use crate::coordinator::parts::Role;
 use crate::coordinator::server::Peer;
 use axum::extract::{Request, State};
 use axum::http::header::{
@@ -49,17 +49,16 @@ fn check(rest: &Rest, request: &Request) -> Result<(), ApiError> {
     rest.keys.check(method, path, headers)?;
     // Coordinators and workers among themselves are not limited: their load does not depend on strangers.
     let changes = ![Method::GET, Method::HEAD, Method::OPTIONS].contains(method);
-    let among_ourselves = path.starts_with("/raft/") || path.ends_with("/heartbeat");
+    let among_ourselves = is_among_coordinators(path) || path.ends_with("/heartbeat");
     if changes && !among_ourselves {
         let peer = request.extensions().get::<Peer>().map_or("", |peer| peer.ip());
         rest.rate.take(peer, Instant::now()).map_err(ApiError::rate_limited)?;
     }
     let wants_leader = headers.get(NO_FORWARD_HEADER).is_some_and(|value| value == "1");
     if wants_leader && path.starts_with(super::BASE) {
-        let quorum = rest.ledger.quorum();
-        if quorum.role != Role::Leader {
-            let address = |node| quorum.members.iter().find(|member| member.node == node).map(|it| &*it.address);
-            return Err(ApiError::not_leader(quorum.leader.and_then(address)));
+        let leadership = rest.ledger.watch_leader().borrow().clone();
+        if !leadership.is_self {
+            return Err(ApiError::not_leader(leadership.url.as_deref()));
         }
     }
     Ok(())

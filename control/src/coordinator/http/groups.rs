@@ -123,7 +123,7 @@ async fn deploy(rest: &Rest, reading: Reading, spec: GroupSpec, how: How) -> Res
     let Outcome::Group { id, existed } = outcome? else {
         return Err(ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "deploy_failed", "the group was not stored"));
     };
-    let state = if is_ready { settled(rest, id).await } else { rest.ledger.state() };
+    let state = if is_ready { settled(rest, id).await } else { rest.state() };
     let group = state.groups.get(&id).ok_or_else(|| ApiError::no_group(&id.to_string()))?;
     let view = GroupView::of(id, group, &state, rest.clock.now_ms());
     Ok(answer(if existed { StatusCode::OK } else { StatusCode::CREATED }, view))
@@ -136,7 +136,7 @@ async fn settled(rest: &Rest, id: Uuid) -> Arc<ClusterState> {
     let done = states.wait_for(|state| state.groups.get(&id).is_none_or(is_settled));
     match timeout(DEPLOY_TIMEOUT, done).await {
         Ok(Ok(state)) => state.clone(),
-        Ok(Err(_)) | Err(_) => rest.ledger.state(),
+        Ok(Err(_)) | Err(_) => rest.state(),
     }
 }
 

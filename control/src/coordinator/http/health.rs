@@ -26,7 +26,7 @@ pub(super) fn routes() -> Router<Arc<Rest>> {
 }
 
 async fn health(State(rest): Context) -> Response {
-    let (state, fleet, quorum) = (rest.ledger.state(), rest.observer.fleet(), rest.ledger.quorum());
+    let (state, fleet, raft) = (rest.state(), rest.observer.fleet(), rest.ledger.raft_metrics());
     let workers = WorkerCount::of(&state);
     let active = [MigrationStatus::Pending, MigrationStatus::InProgress];
     let active = state.migrations.values().filter(|migration| active.contains(&migration.status)).count();
@@ -56,9 +56,10 @@ async fn health(State(rest): Context) -> Response {
         "worker_list": state.workers.iter().map(entry).collect::<Vec<_>>(),
         "worker_count": workers.total,
         "pipeline_count": pipeline_count(&state),
-        "node_id": quorum.node,
-        "leader_id": quorum.leader,
+        "node_id": raft.id,
+        "leader_id": raft.current_leader,
         "cluster": state.cluster,
+        "raft_problem": raft.problem,
         "registration": if rest.keys.is_open() { "open" } else { "key required" },
     });
     answer(StatusCode::OK, body)
@@ -89,7 +90,7 @@ async fn live() -> Response {
 }
 
 async fn started(State(rest): Context) -> Result<Response, ApiError> {
-    if rest.ledger.state().cluster.is_some() {
+    if rest.state().cluster.is_some() {
         return Ok(answer(StatusCode::OK, json!({"status": "started", "role": "coordinator"})));
     }
     let message = "not started: the cluster has not formed, or this coordinator has not joined it";

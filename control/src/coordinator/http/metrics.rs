@@ -4,7 +4,6 @@
 
 use super::summary::{WorkerCount, events_processed, pipeline_count};
 use super::{Context, Rest};
-use crate::coordinator::parts::Role;
 use crate::model::ids::Uuid;
 use crate::model::state::{MigrationStatus, State as ClusterState};
 use axum::Router;
@@ -136,7 +135,7 @@ async fn exposition(State(rest): Context) -> Response {
 }
 
 fn text(rest: &Rest) -> String {
-    let (state, quorum, counters) = (rest.ledger.state(), rest.ledger.quorum(), &rest.counters);
+    let (state, raft, counters) = (rest.state(), rest.ledger.raft_metrics(), &rest.counters);
     let mut out = Exposition::default();
     let workers = WorkerCount::of(&state);
     let by_status = [
@@ -161,25 +160,35 @@ fn text(rest: &Rest) -> String {
     out.timed("varpulis_cluster_migration_duration_seconds", "How long moves of pipelines took.", migrations);
     let deployed = [("success", &counters.deployments), ("failure", &counters.failed_deployments)];
     out.timed("varpulis_cluster_deploy_duration_seconds", "How long it took to decide on a deployment.", deployed);
-    let role = match quorum.role {
-        Role::Leader => 2,
-        Role::Candidate => 1,
-        Role::Follower | Role::Learner => 0,
+    let role = match raft.state.as_str() {
+        "Leader" => 2,
+        "Candidate" => 1,
+        _ => 0,
     };
     out.one("varpulis_cluster_raft_role", "gauge", "0 follower, 1 candidate, 2 leader.", role);
-    out.one("varpulis_cluster_raft_term", "gauge", "Term of the vote.", quorum.term);
-    out.one("varpulis_cluster_raft_commit_index", "gauge", "Last entry of the log that is decided.", quorum.committed);
+    out.one("varpulis_cluster_raft_term", "gauge", "Term of the vote.", raft.current_term);
+    out.one(
+        "varpulis_cluster_raft_commit_index",
+        "gauge",
+        "Last entry of the log that is decided.",
+        raft.committed.unwrap_or(0),
+    );
     ours(rest, &state, &mut out);
     out.0
 }
 
 /// What dashboards made for other coordinators do not know.
 fn ours(rest: &Rest, state: &ClusterState, out: &mut Exposition) {
-    let quorum = rest.ledger.quorum();
-    out.one("rarog_raft_applied_index", "gauge", "Last entry of the log that is applied here.", quorum.applied);
-    let has_leader = u8::from(quorum.leader.is_some());
+    let raft = rest.ledger.raft_metrics();
+    out.one(
+        "rarog_raft_applied_index",
+        "gauge",
+        "Last entry of the log that is applied here.",
+        raft.last_applied.unwrap_or(0),
+    );
+    let has_leader = u8::from(raft.current_leader.is_some());
     out.one("rarog_raft_has_leader", "gauge", "1 if a leader is known here.", has_leader);
-    let lag = quorum.members.iter().filter_map(|it| Some((labelled("node", it.node), it.lag?)));
+    let lag = raft.peers.iter().map(|(node, peer)| (labelled("node", node), peer.lag));
     out.metric("rarog_raft_peer_lag_entries", "gauge", "Entries that a member lacks; the leader knows.", lag);
     out.one(
         "rarog_worker_sockets",

@@ -7,6 +7,7 @@ use super::{Context, Rest, answer, groups};
 use crate::coordinator::error::ApiError;
 use crate::model::command::{Change, Move};
 use crate::model::ids::{PipelineKey, Uuid, WorkerId};
+use crate::model::reconcile;
 use crate::model::state::{Migration, MigrationReason, MigrationStatus, State as ClusterState};
 use axum::Router;
 use axum::extract::State;
@@ -15,6 +16,7 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub(super) fn routes() -> Router<Arc<Rest>> {
@@ -22,6 +24,7 @@ pub(super) fn routes() -> Router<Arc<Rest>> {
         .route("/migrations", get(list))
         .route("/migrations/{id}", get(show))
         .route("/pipelines/{group}/{pipeline}/migrate", post(migrate))
+        .route("/rebalance", post(rebalance))
 }
 
 /// A migration as it is shown.
@@ -117,4 +120,21 @@ async fn migrate(
     rest.submit(change).await?;
     let body = json!({"migration_id": migration, "pipeline": name, "group_id": key.group, "status": "started"});
     Ok(answer(StatusCode::ACCEPTED, body))
+}
+
+/// Spreads the load over the workers that are ready, with as few moves as possible.
+async fn rebalance(State(rest): Context) -> Result<Response, ApiError> {
+    let state = rest.read().await.state;
+    let changes = reconcile::rebalance(&state, BTreeMap::new(), rest.clock.now_ms(), &mut || rest.new_id());
+    let mut started: Vec<Uuid> = Vec::new();
+    for change in changes {
+        let ids: Vec<Uuid> = match &change {
+            Change::Place { moves } => moves.iter().filter_map(|it| it.migration).map(|(id, _)| id).collect(),
+            Change::Release { migration, .. } => vec![*migration],
+            _ => vec![],
+        };
+        rest.submit(change).await?;
+        started.extend(ids);
+    }
+    Ok(answer(StatusCode::OK, json!({"migrations_started": started.len(), "migration_ids": started})))
 }

@@ -108,6 +108,11 @@ impl Reading {
 }
 
 impl Rest {
+    /// The state as this coordinator knows it.
+    pub fn state(&self) -> Arc<State> {
+        self.ledger.watch().borrow().clone()
+    }
+
     /// The newest state, or within [`READ_TIMEOUT`] the one that this coordinator has.
     pub async fn read(&self) -> Reading {
         let asked = Instant::now();
@@ -120,7 +125,7 @@ impl Rest {
             }
             None => {
                 let age = u64::try_from(last.elapsed().as_millis()).unwrap_or(u64::MAX);
-                Reading { state: self.ledger.state(), stale_ms: Some(age) }
+                Reading { state: self.state(), stale_ms: Some(age) }
             }
         }
     }
@@ -163,7 +168,6 @@ pub fn router(rest: Arc<Rest>, others: Router) -> Router {
         .nest(BASE, cluster)
         .merge(health::routes())
         .merge(metrics::routes())
-        .merge(raft::open_routes())
         .merge(unsupported::other_routes())
         .with_state(rest.clone())
         .merge(others)

@@ -26,14 +26,14 @@ struct Program {
 
 async fn validate(State(rest): Context, Payload(program): Payload<Program>) -> Result<Json<Value>, ApiError> {
     check_size(&program.source)?;
-    let (_, problems) = inspect(&program.source, &rest.ledger.state().connectors);
+    let (_, problems) = inspect(&program.source, &rest.state().connectors);
     let valid = problems.iter().all(|problem| problem.severity != "error");
     Ok(Json(json!({"valid": valid, "diagnostics": problems})))
 }
 
 async fn graph(State(rest): Context, Payload(program): Payload<Program>) -> Result<Json<Value>, ApiError> {
     check_size(&program.source)?;
-    let (plan, problems) = inspect(&program.source, &rest.ledger.state().connectors);
+    let (plan, problems) = inspect(&program.source, &rest.state().connectors);
     let named = |problem: Problem| ("program".to_string(), problem);
     let plan = plan.ok_or_else(|| ApiError::diagnostics(&problems.into_iter().map(named).collect::<Vec<_>>()))?;
     Ok(Json(drawn(&plan)))

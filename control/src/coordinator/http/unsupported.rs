@@ -23,7 +23,7 @@ const PATHS: [&str; 11] = [
 ];
 
 /// Outside of it.
-const OTHERS: [&str; 12] = [
+const OTHERS: [&str; 9] = [
     "/ws",
     "/api/v1/internal/output-events",
     "/api/v1/playground/{*rest}",
@@ -31,9 +31,6 @@ const OTHERS: [&str; 12] = [
     "/api/v1/audit",
     "/api/v1/me",
     "/auth/{*rest}",
-    "/raft/init",
-    "/raft/add-learner",
-    "/raft/change-membership",
     "/raft/write",
     "/internal/replicate",
 ];

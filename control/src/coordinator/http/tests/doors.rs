@@ -29,7 +29,7 @@ async fn every_error_has_the_same_shape() {
         ("POST", "/pipeline/generate", 501),
         ("GET", "//auth/login", 501),
         ("GET", "//api/v1/playground/run", 501),
-        ("POST", "//raft/init", 501),
+        ("POST", "//raft/write", 501),
     ] {
         shaped(&cluster.call(method, path, None).await, status, &format!("{method} {path}"));
     }
@@ -118,13 +118,11 @@ async fn keys_open_what_their_role_may() {
     for (method, path, body, [none, viewer, operator, admin]) in [
         ("GET", "//health", None, [200, 200, 200, 200]),
         ("GET", "//metrics", None, [200, 200, 200, 200]),
-        ("GET", "//raft/metrics", None, [200, 200, 200, 200]),
         ("GET", "/workers", None, [401, 200, 200, 200]),
         ("POST", "/validate", Some(json!({"source": ""})), [401, 200, 200, 200]),
         ("POST", "/connectors", Some(broker()), [401, 403, 201, 200]),
         ("DELETE", "/connectors/mqtt_1", None, [401, 403, 403, 200]),
         ("GET", "/nothing", None, [401, 404, 404, 404]),
-        ("POST", "//raft/append", None, [401, 403, 403, 404]),
     ] {
         for (key, status) in
             [(None, none), (Some("wrong"), none), (Some("v"), viewer), (Some("o"), operator), (Some("a"), admin)]
@@ -199,7 +197,8 @@ async fn who_wants_the_leader_itself_is_told_where_it_is() {
         request
     };
     assert_eq!(cluster.send(direct()).await.status, 200);
-    *cluster.fake.role.lock().expect("no panic") = Role::Follower;
+    let leader = Leadership { leader: Some(2), url: Some("http://c2:9100".into()), ..Leadership::default() };
+    cluster.fake.leading.send_replace(leader);
     let answer = cluster.send(direct()).await;
     shaped(&answer, 421, "a follower");
     assert_eq!(answer.body["code"], "not_leader");

@@ -8,12 +8,14 @@ mod views;
 mod workers;
 
 use super::*;
+use crate::coordinator::agreement::Agreement;
 use crate::coordinator::fleet::Fleet;
-use crate::coordinator::parts::{Member, Observer, Quorum, Role, Unavailable};
+use crate::coordinator::parts::Observer;
 use crate::model::apply::apply;
 use crate::model::command::Command;
 use crate::model::ids::{PipelineKey, WorkerId};
 use crate::model::state::{Capacity, Phase};
+use crate::raft::{Leadership, Member, Metrics as RaftMetrics, PeerLag, SubmitError};
 use crate::seams::Pending;
 use crate::seams::real::{SystemEntropy, TcpNet};
 use crate::wire::Metrics;
@@ -45,7 +47,7 @@ pub(super) struct Fake {
     weather: Mutex<Weather>,
     /// Do workers do at once what they are told?
     obedient: Mutex<bool>,
-    role: Mutex<Role>,
+    leading: watch::Sender<Leadership>,
     beats: Mutex<Vec<WorkerId>>,
 }
 
@@ -80,16 +82,16 @@ impl Clock for Fake {
     }
 }
 
-impl Ledger for Fake {
+impl Agreement for Fake {
     fn watch(&self) -> watch::Receiver<Arc<State>> {
         self.state.subscribe()
     }
 
-    fn submit(&self, change: Change, _: Duration) -> Pending<'static, Result<Outcome, Unavailable>> {
+    fn submit(&self, change: Change, _: Duration) -> Pending<'static, Result<Outcome, SubmitError>> {
         let answer = match *self.weather.lock().expect("no panic") {
             Weather::Fair => Ok(self.apply(change)),
-            Weather::NoLeader => Err(Unavailable::NoLeader),
-            Weather::OutcomeUnknown => Err(Unavailable::OutcomeUnknown),
+            Weather::NoLeader => Err(SubmitError::NoLeader),
+            Weather::OutcomeUnknown => Err(SubmitError::OutcomeUnknown),
         };
         if *self.obedient.lock().expect("no panic") {
             self.run_all();
@@ -103,17 +105,31 @@ impl Ledger for Fake {
         Box::pin(async move { state })
     }
 
-    fn quorum(&self) -> Quorum {
-        let member = |node, lag| Member { node, address: format!("http://c{node}:9100"), votes: true, lag };
-        Quorum {
-            node: 1,
-            role: *self.role.lock().expect("no panic"),
-            leader: Some(2),
-            term: 3,
-            last_log_index: 9,
-            committed: 8,
-            applied: 7,
-            members: vec![member(1, Some(0)), member(2, None)],
+    fn watch_leader(&self) -> watch::Receiver<Leadership> {
+        self.leading.subscribe()
+    }
+
+    fn has_quorum_within(&self, _: Duration) -> bool {
+        *self.weather.lock().expect("no panic") == Weather::Fair
+    }
+}
+
+impl Ledger for Fake {
+    fn raft_metrics(&self) -> RaftMetrics {
+        let member = |node| Member { node, url: format!("http://c{node}:9100"), votes: true };
+        RaftMetrics {
+            id: 1,
+            state: "Leader".into(),
+            current_term: 3,
+            current_leader: Some(1),
+            last_applied: Some(7),
+            last_log_index: Some(9),
+            committed: Some(8),
+            snapshot: None,
+            membership: vec![member(1), member(2)],
+            peers: [(2, PeerLag { matched: Some(4), lag: 5 })].into(),
+            cluster: Some(Uuid::from_u128(1)),
+            problem: None,
         }
     }
 }
@@ -158,7 +174,7 @@ impl Cluster {
             state: watch::Sender::new(Arc::default()),
             weather: Mutex::new(Weather::Fair),
             obedient: Mutex::new(true),
-            role: Mutex::new(Role::Leader),
+            leading: watch::Sender::new(Leadership { is_self: true, ..Leadership::default() }),
             beats: Mutex::default(),
         });
         fake.apply(Change::Form { cluster: Uuid::from_u128(1) });

@@ -179,10 +179,9 @@ async fn sums_fit() {
     let scaling = cluster.get("/scaling").await.body;
     assert_eq!((&scaling["action"], &scaling["timestamp"]), (&json!("scale_down"), &json!("1970-01-01T00:16:40Z")));
     assert_eq!(cluster.get("/metrics").await.body, json!({"pipelines": []}));
-    let raft = cluster.get("//raft/metrics").await.body;
-    assert_eq!((&raft["current_leader"], &raft["state"], &raft["id"]), (&json!(2), &json!("Leader"), &json!(1)));
     let view = cluster.get("/raft").await.body;
-    assert_eq!((&view["leader_id"], &view["nodes"][1]["role"]), (&json!(2), &json!("leader")));
+    assert_eq!((&view["leader_id"], &view["nodes"][1]["role"]), (&json!(1), &json!("follower")));
+    assert_eq!((&view["nodes"][1]["lag"], &view["commit_index"]), (&json!(5), &json!(8)));
     let text = cluster.get("//metrics").await.text;
     for line in [
         "varpulis_cluster_workers_total{status=\"ready\"} 2",
@@ -193,6 +192,7 @@ async fn sums_fit() {
         "varpulis_cluster_raft_term 3",
         "varpulis_cluster_raft_commit_index 8",
         "rarog_worker_sockets 3",
+        "rarog_raft_peer_lag_entries{node=\"2\"} 5",
     ] {
         assert!(text.lines().any(|it| it == line), "{line} is missing in {text}");
     }
@@ -218,4 +218,23 @@ async fn programs_are_judged_and_drawn() {
     assert_eq!(graph.body["edges"][0]["source"], "n0");
     assert_eq!(cluster.post("/pipeline/graph", json!({"vpl": "stream = "})).await.status, 400);
     assert_eq!(cluster.post("/validate", json!({})).await.status, 400);
+}
+
+#[tokio::test]
+async fn the_load_is_spread_by_request() {
+    let cluster = Cluster::with_workers(1);
+    for name in ["a", "b", "c", "d"] {
+        cluster.deploy(name).await;
+    }
+    cluster.worker("worker-2", "http://worker-2:9000", 2);
+    let answer = cluster.call("POST", "/rebalance", None).await;
+    assert_eq!((answer.status, &answer.body["migrations_started"]), (200, &json!(2)), "{answer:?}");
+    let state = cluster.state();
+    for (worker, count) in [("worker-1", 2), ("worker-2", 2)] {
+        assert_eq!(state.placed_on(&WorkerId::new(worker)).len(), count, "{worker}");
+    }
+    let listed = cluster.get("/migrations").await.body;
+    assert!(listed["migrations"].as_array().expect("a list").iter().all(|it| it["reason"] == "rebalance"));
+    let again = cluster.call("POST", "/rebalance", None).await;
+    assert_eq!(again.body, json!({"migrations_started": 0, "migration_ids": []}));
 }
