@@ -108,8 +108,11 @@ pub struct Hello {
     pub address: String,
     /// What it can carry.
     pub capacity: Capacity,
-    /// The placements that it holds.
+    /// The placements that it holds, those included that it knows from before a restart and that nobody has confirmed.
     pub held: Vec<Held>,
+    /// Was this process welcomed before? Then another process of that name that is known is the newer one.
+    #[serde(default)]
+    pub welcomed: bool,
 }
 
 /// A placement that a worker holds.

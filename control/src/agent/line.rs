@@ -131,7 +131,11 @@ impl Line {
             let ping = Duration::from_millis((*ping_interval_ms).max(1)).min(PING);
             let (frames, outgoing) = mpsc::channel(OUTGOING);
             self.desk.connect(Some(frames.clone()));
-            self.board.lock().connected_to = Some(url.clone());
+            {
+                let mut posted = self.board.lock();
+                posted.connected_to = Some(url.clone());
+                posted.welcomed = true;
+            }
             let up = ToKeeper::Up { cluster: *cluster, frames: frames.clone() };
             if self.keeper.send(up).await.is_err() {
                 return None;

@@ -97,6 +97,8 @@ struct Posted {
     held: Vec<Held>,
     placed: Vec<Placed>,
     connected_to: Option<String>,
+    /// Has a coordinator welcomed this process?
+    welcomed: bool,
 }
 
 impl Board {
@@ -200,6 +202,7 @@ impl AgentConfig {
             address: self.address.clone(),
             capacity: self.capacity,
             held: posted.held.clone(),
+            welcomed: posted.welcomed,
         }
     }
 }

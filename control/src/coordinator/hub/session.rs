@@ -128,8 +128,8 @@ async fn admit(hub: &Hub, hello: &Hello) -> Result<Arc<State>, Rejection> {
     if state.workers.get(&hello.worker).is_some_and(|worker| is_registered(worker, hello)) {
         return check_cluster(&state, hello).map(|()| state);
     }
-    if !hello.held.is_empty() {
-        // A process that holds something was registered before: if another one is known now, that is the newer one.
+    if hello.welcomed {
+        // It was registered before: if another one is known now, that is the newer one.
         state = agreement.read(patience).await.ok_or_else(no_leader)?;
         check_cluster(&state, hello)?;
         check_instance(&state, hello)?;

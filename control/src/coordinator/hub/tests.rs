@@ -141,6 +141,7 @@ fn hello(instance: u128) -> Hello {
         address: "http://127.0.0.1:9".into(),
         capacity: CAPACITY,
         held: vec![],
+        welcomed: false,
     }
 }
 
@@ -189,7 +190,17 @@ async fn those_who_may_not_join_are_told_why() {
     assert_eq!(refusal(Hello { cluster: Some(Uuid::nil()), held: held(1), ..hello(1) }).await, "foreign_cluster");
     assert_eq!(refusal(Hello { worker: WorkerId::new("a b"), ..hello(1) }).await, "invalid");
     bench.call(hello(2)).await.welcome().await;
-    assert_eq!(refusal(Hello { held: held(3), ..hello(1) }).await, "superseded");
+    assert_eq!(refusal(Hello { welcomed: true, ..hello(1) }).await, "superseded");
+}
+
+#[tokio::test]
+async fn a_process_that_knows_orders_from_before_its_restart_is_the_newer_one() {
+    let bench = Bench::new().await;
+    bench.call(hello(1)).await.welcome().await;
+    let mut client = bench.call(Hello { held: held(3), cluster: Some(CLUSTER), ..hello(2) }).await;
+    client.welcome().await;
+    let frame = client.frame().await;
+    assert!(matches!(frame, Some(ToAgent::Remove { epoch: 3, .. })), "it is placed on the older process: {frame:?}");
 }
 
 #[tokio::test]
