@@ -72,7 +72,10 @@ pub async fn run(node: NodeId, nodes: Vec<NodeId>, host: Host, world: Arc<World>
     };
     let driver =
         Driver { agreement: agreement.clone(), detector, clock: seams.clock.clone(), entropy: seams.entropy.clone() };
-    let router = consensus.routes().merge(hub.router()).merge(digests.router());
+    let asked = consensus.clone();
+    let ready = async move || if asked.leadership().leader.is_some() { 200 } else { 503 };
+    let ready = axum::routing::get(async move || axum::http::StatusCode::from_u16(ready().await).expect("it is one"));
+    let router = consensus.routes().merge(hub.router()).merge(digests.router()).route("/ready", ready);
     let listener = seams.net.listen(&format!("0.0.0.0:{PORT}")).await?;
     tokio::spawn(async move { digests.post_all().await });
     tokio::spawn(async move { driver.run().await });

@@ -106,6 +106,7 @@ impl Scenario {
         let name = self.some_worker();
         self.note(format_args!("{name} crashes"));
         self.sim.crash(name);
+        self.hosts[name].disk.crash(self.draw.next_u64());
         self.lose(name);
     }
 
