@@ -8,6 +8,7 @@ mod calls;
 mod each;
 mod expressions;
 mod machine;
+mod outer;
 mod statements;
 
 use crate::plan::{Capture, Expr, Function};
