@@ -207,8 +207,17 @@ impl Duties {
         }
     }
 
-    /// A new socket is up: questions of the old one are asked again.
-    pub fn connected(&mut self, now: Duration, now_ms: u64) {
+    /// A new socket is up, whose coordinator was told this: it is told what has changed since, and questions of the old one are
+    /// asked again.
+    pub fn connected(&mut self, said: &[Held], now: Duration, now_ms: u64) {
+        let said: BTreeMap<&PipelineKey, (EpochNumber, &Phase)> =
+            said.iter().map(|held| (&held.pipeline, (held.epoch, &held.phase))).collect();
+        let news = |(key, duty): &(&PipelineKey, &Duty)| match said.get(key) {
+            Some(known) => *known != (duty.order.epoch, &duty.phase),
+            None => duty.phase != Phase::Deploying,
+        };
+        let news: Vec<PipelineKey> = self.duties.iter().filter(news).map(|(key, _)| key.clone()).collect();
+        news.iter().for_each(|key| self.report(key));
         let recording = |duty: &Duty| matches!(duty.stage, Stage::Recording { .. });
         let keys: Vec<PipelineKey> =
             self.duties.iter().filter(|(_, duty)| recording(duty)).map(|(key, _)| key.clone()).collect();

@@ -131,7 +131,7 @@ async fn unanswered_records_are_sent_again_on_a_new_socket_and_when_it_takes_too
     bench.engine.set_clients(BTreeMap::from([client()]));
     bench.install(order("p", 1));
     assert_eq!(bench.duties.take_outbox().len(), 1);
-    bench.duties.connected(NOW, 0);
+    bench.duties.connected(&[], NOW, 0);
     assert_eq!(bench.duties.take_outbox().len(), 1);
     bench.duties.tick(RECORD_LIMIT, 0);
     assert_eq!(bench.duties.take_outbox().len(), 1);

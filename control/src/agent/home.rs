@@ -16,6 +16,8 @@ pub struct Homes {
     configured: usize,
     /// The one to call next.
     next: usize,
+    /// The one that was last tried in place of the present one.
+    tried: usize,
     ready_since: Option<Duration>,
 }
 
@@ -23,7 +25,7 @@ impl Homes {
     /// The configured ones; the first is home.
     pub fn new(configured: Vec<String>) -> Homes {
         let count = configured.len();
-        Homes { urls: configured, configured: count, next: 0, ready_since: None }
+        Homes { urls: configured, configured: count, next: 0, tried: 0, ready_since: None }
     }
 
     /// The one to call now.
@@ -34,6 +36,23 @@ impl Homes {
     /// That one is away: the next one is called.
     pub fn move_on(&mut self) {
         self.next = if self.urls.is_empty() { 0 } else { (self.next + 1) % self.urls.len() };
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> u32 {
+        u32::try_from(self.urls.len()).unwrap_or(u32::MAX).max(1)
+    }
+
+    /// One to try instead of the present one, each in its turn.
+    pub fn another(&mut self) -> Option<String> {
+        if self.urls.len() < 2 {
+            return None;
+        }
+        self.tried = (self.tried + 1) % self.urls.len();
+        if self.tried == self.next {
+            self.tried = (self.tried + 1) % self.urls.len();
+        }
+        self.urls.get(self.tried).cloned()
     }
 
     /// Others that the cluster has, by what a welcome said.
@@ -64,9 +83,9 @@ impl Homes {
         now.saturating_sub(since) >= READY
     }
 
-    /// The worker is at home again.
-    pub fn is_home(&mut self) {
-        self.next = 0;
+    /// The worker has moved there.
+    pub fn is_at(&mut self, url: &str) {
+        self.next = self.urls.iter().position(|known| known == url).unwrap_or(0);
         self.ready_since = None;
     }
 }
@@ -103,8 +122,18 @@ mod tests {
         assert!(!homes.home_is_ready(false, s(6)));
         assert!(!homes.home_is_ready(true, s(7)));
         assert!(homes.home_is_ready(true, s(12)));
-        homes.is_home();
+        homes.is_at("http://a");
         assert_eq!((homes.away_from(), homes.current()), (None, Some("http://a")));
+    }
+
+    #[test]
+    fn another_one_is_never_the_present_one_and_each_has_its_turn() {
+        let mut homes = homes();
+        homes.learn(&["http://c".into()]);
+        homes.is_at("http://b");
+        let tried: Vec<_> = (0..4).filter_map(|_| homes.another()).collect();
+        assert_eq!(tried, ["http://c", "http://a", "http://c", "http://a"]);
+        assert_eq!(Homes::new(vec!["http://a".into()]).another(), None);
     }
 
     #[test]

@@ -8,9 +8,10 @@ use super::{Board, Ended, Placed, handover, uptime};
 use crate::http_client::HttpClient;
 use crate::model::ids::{EpochNumber, PipelineKey, Uuid};
 use crate::seams::Clock;
-use crate::wire::{ToAgent, ToCoordinator};
+use crate::wire::{Held, ToAgent, ToCoordinator};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, interval};
 
@@ -21,8 +22,8 @@ const TICK: Duration = Duration::from_millis(50);
 
 /// What the keeper is told.
 pub enum ToKeeper {
-    /// There is a socket, frames go here, and this is the cluster.
-    Up { cluster: Uuid, frames: mpsc::Sender<ToCoordinator> },
+    /// There is a socket, frames go here, this is the cluster, and this is what the coordinator was told in the first frame.
+    Up { cluster: Uuid, frames: mpsc::Sender<ToCoordinator>, said: Vec<Held> },
     /// A coordinator says this.
     Frame(ToAgent),
     /// There is no socket.
@@ -47,6 +48,7 @@ pub struct Parts {
 
 pub struct Keeper {
     duties: Duties,
+    desk: Desk,
     cluster: Option<Uuid>,
     store: Store,
     board: Arc<Board>,
@@ -76,9 +78,10 @@ enum Next {
 impl Keeper {
     pub fn new(parts: Parts) -> Keeper {
         let Parts { engine, desk, store, kept, board, clock, http, inbox, events, stop, end } = parts;
-        let duties = Duties::new(engine, Arc::new(desk), kept.books, clock.now_ms());
+        let duties = Duties::new(engine, Arc::new(desk.clone()), kept.books, clock.now_ms());
         let keeper = Keeper {
             duties,
+            desk,
             cluster: kept.cluster,
             store,
             board,
@@ -127,13 +130,13 @@ impl Keeper {
     fn take(&mut self, message: ToKeeper) {
         let (now, now_ms) = self.now();
         match message {
-            ToKeeper::Up { cluster, frames } => {
+            ToKeeper::Up { cluster, frames, said } => {
                 self.frames = Some(frames);
                 if self.cluster != Some(cluster) {
                     self.cluster = Some(cluster);
                     self.keep();
                 }
-                self.duties.connected(now, now_ms);
+                self.duties.connected(&said, now, now_ms);
             }
             ToKeeper::Frame(frame) => self.duties.frame(frame, now, now_ms),
             ToKeeper::Down => self.frames = None,
@@ -147,9 +150,16 @@ impl Keeper {
         self.post();
         for frame in self.duties.take_outbox() {
             // Without a socket, or when it takes no more, the next Hello says all that matters.
-            let sent = self.frames.as_ref().is_some_and(|frames| frames.try_send(frame).is_ok());
-            if !sent && self.frames.take().is_some() {
-                tracing::warn!("the socket to the coordinator takes no more frames: it is given up");
+            let Some(frames) = &self.frames else { continue };
+            match frames.try_send(frame) {
+                Ok(()) => {}
+                Err(TrySendError::Closed(_)) => self.frames = None,
+                Err(TrySendError::Full(_)) => {
+                    tracing::warn!("the socket to the coordinator takes no more frames: it is given up");
+                    // It ends when nobody can send over it any more.
+                    self.desk.give_up(frames);
+                    self.frames = None;
+                }
             }
         }
         for handover in self.duties.take_handovers() {
@@ -209,6 +219,7 @@ impl Keeper {
             }
         }
         self.frames = None;
+        self.desk.connect(None);
     }
 }
 

@@ -8,6 +8,7 @@
 //! A worker is autonomous: without any coordinator what it runs goes on. Invariant: everything that is decided about pipelines is
 //! decided in one task, the keeper.
 
+mod beats;
 pub mod bookkeeping;
 mod duties;
 pub mod engine;

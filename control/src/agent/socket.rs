@@ -3,9 +3,10 @@
 //! Invariant: a socket that is silent for longer than the worker's deadline is given up, whatever TCP says of it.
 
 use crate::seams::{BoxStream, Net};
-use crate::wire::{AGENT_PATH, FRAME_LIMIT_BYTES, Hello, ToAgent, ToCoordinator};
+use crate::wire::{AGENT_PATH, FRAME_LIMIT_BYTES, Held, Hello, ToAgent, ToCoordinator};
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
+use hyper::StatusCode;
 use std::time::Duration;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
@@ -13,10 +14,22 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
-/// How long connecting and being let in may take.
-const CONNECT: Duration = Duration::from_secs(3);
+/// How long connecting may take: longer than a coordinator that is there needs, and little beside the time in which its
+/// workers are given up.
+const CONNECT: Duration = Duration::from_millis(700);
+/// How long being let in may take, for which a coordinator may have to wait for a leader.
+const LET_IN: Duration = Duration::from_secs(5);
 /// How long a frame may take to be written.
-const WRITE: Duration = Duration::from_secs(5);
+const WRITE: Duration = Duration::from_secs(2);
+
+/// Answers of something that will not open a WebSocket later either.
+const NO_WEBSOCKET: [StatusCode; 5] = [
+    StatusCode::BAD_REQUEST,
+    StatusCode::NOT_FOUND,
+    StatusCode::METHOD_NOT_ALLOWED,
+    StatusCode::UPGRADE_REQUIRED,
+    StatusCode::NOT_IMPLEMENTED,
+];
 
 /// Why there is no socket.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -32,6 +45,9 @@ pub enum NoSocket {
     /// It was not reached, or did not answer as one.
     #[error("{0}")]
     Unreachable(String),
+    /// It, or something before it, speaks HTTP and has no WebSocket there.
+    #[error("{0}")]
+    NoWebSocket(String),
 }
 
 /// The writing half.
@@ -48,19 +64,28 @@ pub struct Socket {
     pub writer: Writer,
     /// From it.
     pub reader: Reader,
+    /// What it was told of the placements held.
+    pub said: Vec<Held>,
 }
 
 /// Connects to a coordinator (`http://host:port`) and is let in.
 pub async fn connect(net: &dyn Net, url: &str, hello: Hello) -> Result<Socket, NoSocket> {
-    let unreachable = |why: String| NoSocket::Unreachable(format!("{url}: {why}"));
-    let connecting = timeout(CONNECT, let_in(net, url, hello)).await;
-    connecting.unwrap_or_else(|_| Err(NoSocket::Unreachable("no answer in time".into()))).map_err(|error| match error {
-        NoSocket::Unreachable(why) => unreachable(why),
+    let late = |_| Err(NoSocket::Unreachable("no answer in time".into()));
+    let opened = timeout(CONNECT, open(net, url)).await.unwrap_or_else(late);
+    let let_in = match opened {
+        Ok(socket) => timeout(LET_IN, let_in(socket, hello)).await.unwrap_or_else(|_| {
+            Err(NoSocket::Unreachable("it does not let this worker in".into()))
+        }),
+        Err(error) => Err(error),
+    };
+    let_in.map_err(|error| match error {
+        NoSocket::Unreachable(why) => NoSocket::Unreachable(format!("{url}: {why}")),
+        NoSocket::NoWebSocket(why) => NoSocket::NoWebSocket(format!("{url}: {why}")),
         refused => refused,
     })
 }
 
-async fn let_in(net: &dyn Net, url: &str, hello: Hello) -> Result<Socket, NoSocket> {
+async fn open(net: &dyn Net, url: &str) -> Result<WebSocketStream<BoxStream>, NoSocket> {
     let unreachable = NoSocket::Unreachable;
     let authority = authority(url).ok_or_else(|| unreachable("a coordinator's URL is http://host:port".into()))?;
     let stream = net.connect(&authority).await.map_err(|error| unreachable(error.to_string()))?;
@@ -68,14 +93,24 @@ async fn let_in(net: &dyn Net, url: &str, hello: Hello) -> Result<Socket, NoSock
     let request = request.map_err(|error| unreachable(error.to_string()))?;
     let config =
         WebSocketConfig::default().max_message_size(Some(FRAME_LIMIT_BYTES)).max_frame_size(Some(FRAME_LIMIT_BYTES));
-    let opened = client_async_with_config(request, stream, Some(config)).await;
-    let (socket, _) = opened.map_err(|error| unreachable(error.to_string()))?;
+    match client_async_with_config(request, stream, Some(config)).await {
+        Ok((socket, _)) => Ok(socket),
+        Err(Error::Http(answer)) if NO_WEBSOCKET.contains(&answer.status()) => {
+            Err(NoSocket::NoWebSocket(format!("it answered {} to a WebSocket", answer.status())))
+        }
+        Err(error) => Err(unreachable(error.to_string())),
+    }
+}
+
+async fn let_in(socket: WebSocketStream<BoxStream>, hello: Hello) -> Result<Socket, NoSocket> {
+    let unreachable = NoSocket::Unreachable;
+    let said = hello.held.clone();
     let (writer, reader) = socket.split();
     let (mut writer, mut reader) = (Writer(writer), Reader(reader));
     writer.send(&ToCoordinator::Hello(hello)).await.map_err(unreachable)?;
     match reader.next().await.map_err(unreachable)? {
         ToAgent::Refused { code, message } => Err(NoSocket::Refused { code, message }),
-        welcome @ ToAgent::Welcome { .. } => Ok(Socket { welcome, writer, reader }),
+        welcome @ ToAgent::Welcome { .. } => Ok(Socket { welcome, writer, reader, said }),
         other => Err(unreachable(format!("expected a welcome, got {other:?}"))),
     }
 }
@@ -96,8 +131,9 @@ impl Writer {
         sent.map_err(|_| "it takes no more".to_owned())?.map_err(|error| error.to_string())
     }
 
-    /// Closes the socket, as far as that can be done at once.
-    pub async fn close(mut self) {
+    /// Takes leave and closes the socket, as far as that can be done at once.
+    pub async fn leave(mut self, reason: String) {
+        _ = self.send(&ToCoordinator::Farewell { reason }).await;
         // It is gone either way.
         _ = timeout(WRITE, self.0.close()).await;
     }

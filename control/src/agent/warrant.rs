@@ -35,6 +35,14 @@ impl Desk {
         inner.open.clear();
     }
 
+    /// Questions do not go here any more, if they did.
+    pub fn give_up(&self, to_coordinator: &mpsc::Sender<ToCoordinator>) {
+        let goes_there = self.lock().to_coordinator.as_ref().is_some_and(|known| known.same_channel(to_coordinator));
+        if goes_there {
+            self.connect(None);
+        }
+    }
+
     /// An answer has come.
     pub fn answer(&self, request: u64, verdict: Verdict) {
         if let Some(asker) = self.lock().open.remove(&request) {

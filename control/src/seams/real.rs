@@ -116,6 +116,14 @@ pub enum OpenError {
     },
 }
 
+/// Options for files that only their owner may read: there are keys and passwords in them.
+fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}
+
 /// A folder. See the module's head.
 pub struct FolderDisk {
     folder: PathBuf,
@@ -169,7 +177,7 @@ impl FolderDisk {
         }
         let path = self.path(name);
         let is_new = !path.exists();
-        let file = Arc::new(OpenOptions::new().create(true).append(true).open(path)?);
+        let file = Arc::new(private().create(true).append(true).open(path)?);
         if is_new {
             self.sync_folder()?;
         }
@@ -212,7 +220,7 @@ impl Disk for FolderDisk {
 
     fn replace(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
         let unfinished = self.folder.join(format!("{name}{UNFINISHED}"));
-        let mut file = File::create(&unfinished)?;
+        let mut file = private().create(true).truncate(true).write(true).open(&unfinished)?;
         file.write_all(bytes)?;
         file.sync_all()?;
         // The old file must not be appended to any more.
@@ -287,6 +295,20 @@ mod tests {
         let disk = FolderDisk::open(&folder.0).expect("a free folder");
         assert_eq!(disk.read("log").expect("readable").as_deref(), Some(&b"newer"[..]));
         assert_eq!(disk.list().expect("readable"), ["log"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn files_are_for_their_owner_alone() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = Folder::new("private");
+        let disk = FolderDisk::open(&folder.0).expect("a free folder");
+        disk.replace("meta", b"m").expect("writable");
+        disk.append("log", b"l").expect("writable");
+        for name in ["meta", "log"] {
+            let metadata = fs::metadata(folder.0.join(name)).expect("it was just written");
+            assert_eq!(metadata.permissions().mode() & 0o777, 0o600, "{name}");
+        }
     }
 
     #[test]
