@@ -296,7 +296,9 @@ impl Line {
                 self.desk.answer(request, verdict);
                 None
             }
-            ToAgent::Refused { code, message } => Some(self.refused("", &code, message).map_or(Over::Ends, Over::Refused)),
+            ToAgent::Refused { code, message } => {
+                Some(self.refused("", &code, message).map_or(Over::Ends, Over::Refused))
+            }
             other => self.keeper.send(ToKeeper::Frame(other)).await.err().map(|_| Over::Ends),
         }
     }

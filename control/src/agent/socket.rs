@@ -73,9 +73,9 @@ pub async fn connect(net: &dyn Net, url: &str, hello: Hello) -> Result<Socket, N
     let late = |_| Err(NoSocket::Unreachable("no answer in time".into()));
     let opened = timeout(CONNECT, open(net, url)).await.unwrap_or_else(late);
     let let_in = match opened {
-        Ok(socket) => timeout(LET_IN, let_in(socket, hello)).await.unwrap_or_else(|_| {
-            Err(NoSocket::Unreachable("it does not let this worker in".into()))
-        }),
+        Ok(socket) => timeout(LET_IN, let_in(socket, hello))
+            .await
+            .unwrap_or_else(|_| Err(NoSocket::Unreachable("it does not let this worker in".into()))),
         Err(error) => Err(error),
     };
     let_in.map_err(|error| match error {
