@@ -287,7 +287,7 @@ pub fn operator(plan: &Plan, node: &Node) -> String {
             format!(".distinct({}{within})", names.list(by))
         }
         Op::Limit(n) => format!(".limit({n})"),
-        Op::Process { function, args, .. } => {
+        Op::Process { function, args } => {
             format!(".process({})", names.expr(&Expr::CallFn(*function, args.clone())))
         }
         Op::Print(exprs) => format!(".print({})", names.list(exprs)),

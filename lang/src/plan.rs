@@ -227,9 +227,6 @@ pub enum Op {
         function: u32,
         /// Arguments over the input layout.
         args: Vec<Expr>,
-        /// Values of the first columns of the layout, which are hidden, over the input layout: what is known of the record
-        /// that each emitted one came from.
-        carried: Vec<Expr>,
     },
     /// `print(e…)` to stderr; empty: the record.
     Print(Vec<Expr>),

@@ -15,7 +15,6 @@
 //! came to nothing while another one formed gives it up and joins that.
 
 use super::consensus::{Inner, StartError};
-use super::log::has_led;
 use super::members::CHANGE_MS;
 use super::message::{Found, Inquiry, Lineage, MemberAnswer, MemberChange, Standing, StandingKind};
 use super::snapshot::SNAPSHOT;
@@ -75,7 +74,7 @@ struct Round {
 impl Round {
     fn is_settled(&self, inner: &Inner) -> bool {
         let is_formed = inner.published.state.borrow().cluster.is_some();
-        inner.membership.is_member() && (is_formed || has_led(&inner.log.entries_after(None)))
+        inner.membership.is_member() && (is_formed || inner.log.has_led())
     }
 
     async fn take(&mut self, inner: &Inner) {
@@ -99,6 +98,12 @@ impl Round {
             Some((_, cluster)) if inner.membership.is_member() && own != Some(cluster) => give_up(inner, cluster).await,
             Some((_, cluster)) if self.may_join() => self.join(inner, cluster, &answers).await,
             Some(_) => {}
+            // Nobody but this node can have been elected in its cluster, so whoever has forgotten that it was bound may be again.
+            None if is_unelected_founder(inner) => {
+                if let Some(own) = own {
+                    bind(inner, own.cluster, &answers).await;
+                }
+            }
             None if inner.membership.is_member() || answers.values().any(Standing::is_member) => {}
             None => self.found(inner, &answers).await,
         }
@@ -167,17 +172,28 @@ async fn try_found(inner: &Inner, answers: &BTreeMap<NodeId, Standing>) -> Resul
     if !inner.membership.bind(&own).map_err(|error| error.to_string())? {
         return Err("this node has become a member of another cluster".into());
     }
-    let asking = answers.values().map(async |peer| {
-        let Some(url) = inner.caller.url(peer.node, None) else { return false };
-        let found = Found { cluster, initiator, boot: peer.boot };
-        let wait = Duration::from_millis(ANSWER_MS);
-        inner.caller.post(&url, "/raft/found", &found, wait).await.unwrap_or(false)
-    });
-    let bound = 1 + join_all(asking).await.into_iter().filter(|bound| *bound).count();
+    let bound = 1 + bind(inner, cluster, answers).await;
     if bound < majority(inner) {
         return Err(format!("{bound} of {} nodes are bound to it", inner.config.peers.len()));
     }
     initialize(inner, cluster).await
+}
+
+/// Asks all peers without a cluster to be bound to one; says how many are.
+async fn bind(inner: &Inner, cluster: Uuid, answers: &BTreeMap<NodeId, Standing>) -> usize {
+    let blank = answers.values().filter(|peer| !peer.is_member());
+    let asking = blank.map(async |peer| {
+        let Some(url) = inner.caller.url(peer.node, None) else { return false };
+        let found = Found { cluster, initiator: inner.config.node, boot: peer.boot };
+        let wait = Duration::from_millis(ANSWER_MS);
+        inner.caller.post(&url, "/raft/found", &found, wait).await.unwrap_or(false)
+    });
+    join_all(asking).await.into_iter().filter(|bound| *bound).count()
+}
+
+/// Has this node founded a cluster in which it was never elected?
+fn is_unelected_founder(inner: &Inner) -> bool {
+    inner.membership.is_member() && inner.membership.role() == Role::Founder(inner.config.node) && !inner.log.has_led()
 }
 
 /// Writes the first members into the log, after which nothing can take this node's part in the cluster from it.
@@ -196,7 +212,7 @@ async fn initialize(inner: &Inner, cluster: Uuid) -> Result<(), String> {
 /// Gives up a cluster that never came to anything, because another one of the same nodes has formed.
 async fn give_up(inner: &Inner, formed: Lineage) {
     let own = inner.membership.lineage().map(|own| own.cluster.to_string()).unwrap_or_default();
-    if has_led(&inner.log.entries_after(None)) || inner.membership.role() == Role::Admitted {
+    if inner.log.has_led() || inner.membership.role() == Role::Admitted {
         let problem = format!(
             "this node belongs to cluster {own}, and its peers to {}: one of them has a wrong list of peers or a wrong folder",
             formed.cluster

@@ -6,8 +6,8 @@
 use super::journal::{self, Done, Flush, JournalError, Writer};
 use super::types::{Entry, LogId, TypeConfig, Vote};
 use crate::seams::Disk;
+use openraft::OptionalSend;
 use openraft::storage::{IOFlushed, LogState, RaftLogReader, RaftLogStorage};
-use openraft::{EntryPayload, OptionalSend};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -78,6 +78,11 @@ impl Log {
     pub(super) fn is_blank(&self) -> bool {
         let memory = self.memory();
         memory.vote.is_none() && memory.last().is_none()
+    }
+
+    /// Has any leader added something to it? The first entry names the first members, and is there before.
+    pub(super) fn has_led(&self) -> bool {
+        self.memory().last().is_some_and(|last| last.index > 0)
     }
 
     /// Bytes of all entries behind a position.
@@ -294,11 +299,6 @@ impl RaftLogStorage<TypeConfig> for Log {
         })
         .await
     }
-}
-
-/// Is there anything in a log but the entry that names the first members?
-pub(super) fn has_led(entries: &[Entry]) -> bool {
-    !matches!(entries, [] | [Entry { payload: EntryPayload::Membership(_), .. }])
 }
 
 #[cfg(test)]

@@ -65,3 +65,49 @@ pub(super) fn load(disk: &dyn Disk) -> Result<Option<(SnapshotMeta, Bytes)>, Jou
     decode(state).map_err(|error| damaged(&error.to_string()))?;
     Ok(Some((meta, file.slice_ref(state))))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::fixture::Fixture;
+    use crate::raft::types::{LogId, StoredMembership};
+    use crate::seams::memory::MemoryDisk;
+    use std::collections::BTreeMap;
+
+    fn stored() -> (MemoryDisk, SnapshotMeta, State) {
+        let disk = MemoryDisk::new();
+        let state = Fixture::with_workers(3).state;
+        let members = BTreeMap::from([(1, openraft::BasicNode { addr: "http://a:1".into() })]);
+        let members = crate::raft::types::Membership::new(vec![[1].into()], members).expect("it has a voter");
+        let last_log_id = Some(LogId::new_term_index(3, 7));
+        let meta = SnapshotMeta { last_log_id, last_membership: StoredMembership::new(last_log_id, members) };
+        store(&disk, &meta, &encode(&state).expect("it is small")).expect("the disk works");
+        (disk, meta, state)
+    }
+
+    #[test]
+    fn what_was_stored_is_loaded() {
+        let (disk, meta, state) = stored();
+        let (found, bytes) = load(&disk).expect("it is whole").expect("it was stored");
+        assert_eq!(found, meta);
+        assert_eq!(decode(&bytes).expect("it is whole"), state);
+        assert!(load(&MemoryDisk::new()).expect("nothing is no damage").is_none());
+    }
+
+    #[test]
+    fn damage_is_named_wherever_it_is() {
+        let (disk, ..) = stored();
+        let whole = disk.read(SNAPSHOT).expect("it is in memory").expect("it was stored");
+        for at in 0..whole.len() {
+            let mut bytes = whole.clone();
+            bytes[at] ^= 1;
+            disk.replace(SNAPSHOT, &bytes).expect("the disk works");
+            let error = load(&disk).expect_err("it is damaged").to_string();
+            assert!(error.starts_with("memory/raft.snapshot is damaged"), "{error}");
+        }
+        for length in 0..whole.len() {
+            disk.replace(SNAPSHOT, &whole[..length]).expect("the disk works");
+            assert!(load(&disk).is_err());
+        }
+    }
+}

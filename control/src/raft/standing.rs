@@ -249,3 +249,98 @@ impl Membership {
 fn store(disk: &dyn Disk, meta: &Meta) -> io::Result<()> {
     disk.replace(META, &serde_json::to_vec_pretty(meta)?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::raft::journal::Flush;
+    use crate::raft::types::Vote;
+    use crate::seams::memory::MemoryDisk;
+    use openraft::storage::RaftLogStorage;
+
+    const OURS: Uuid = Uuid::from_u128(1);
+    const OTHER: Uuid = Uuid::from_u128(2);
+
+    fn open(disk: &Arc<MemoryDisk>) -> (Membership, Log) {
+        let log = Log::open(disk.clone(), Flush::Inline).expect("it is whole");
+        (Membership::open(disk.clone(), log.clone(), 2).expect("it is node 2's"), log)
+    }
+
+    fn found(cluster: Uuid) -> Found {
+        Found { cluster, initiator: 1, boot: 0 }
+    }
+
+    fn call(membership: &Membership, cluster: Uuid, call: Call) -> Result<(), Reply<()>> {
+        let envelope = Envelope { lineage: Lineage { cluster, recoveries: 0 }, from: 1, to: 2, message: () };
+        membership.check(&envelope, call).map_or(Ok(()), Err)
+    }
+
+    async fn vote(log: &mut Log) {
+        log.save_vote(&Vote::new(1, 1)).await.expect("the disk works");
+    }
+
+    #[tokio::test]
+    async fn a_blank_node_is_bound_and_bound_anew_until_it_has_let_a_vote_through() {
+        let disk = Arc::new(MemoryDisk::new());
+        let (membership, _) = open(&disk);
+        assert!(matches!(call(&membership, OURS, Call::Vote), Err(Reply::NotReady)));
+        assert!(membership.bind(&found(OTHER)).expect("the disk works"));
+        assert!(membership.bind(&found(OURS)).expect("the disk works"));
+        assert!(matches!(call(&membership, OTHER, Call::Vote), Err(Reply::Foreign(_))));
+        assert!(call(&membership, OURS, Call::PreVote).is_ok());
+        assert!(membership.bind(&found(OURS)).expect("the disk works"), "a pre-vote promises nothing");
+        assert!(call(&membership, OURS, Call::Vote).is_ok());
+        assert!(!membership.bind(&found(OTHER)).expect("the disk works"));
+        // If it comes back without a vote, none was given.
+        let (membership, mut log) = open(&disk);
+        assert!(membership.bind(&found(OTHER)).expect("the disk works"));
+        assert!(membership.bind(&found(OURS)).expect("the disk works"));
+        vote(&mut log).await;
+        let (membership, _) = open(&disk);
+        assert!(!membership.bind(&found(OTHER)).expect("the disk works"));
+        assert!(!membership.admit(Lineage { cluster: OTHER, recoveries: 0 }).expect("the disk works"));
+        assert_eq!(membership.lineage(), Some(Lineage { cluster: OURS, recoveries: 0 }));
+    }
+
+    #[tokio::test]
+    async fn an_admitted_node_votes_after_it_has_heard_from_a_leader() {
+        let disk = Arc::new(MemoryDisk::new());
+        let (membership, mut log) = open(&disk);
+        assert!(membership.admit(Lineage { cluster: OURS, recoveries: 0 }).expect("the disk works"));
+        for kind in [Call::Vote, Call::PreVote] {
+            assert!(matches!(call(&membership, OURS, kind), Err(Reply::NotReady)));
+        }
+        assert!(call(&membership, OURS, Call::Lead).is_ok());
+        assert!(matches!(call(&membership, OURS, Call::Vote), Err(Reply::NotReady)), "nothing is on its disk yet");
+        vote(&mut log).await;
+        assert!(call(&membership, OURS, Call::Vote).is_ok());
+    }
+
+    #[tokio::test]
+    async fn calls_for_others_are_told_so() {
+        let disk = Arc::new(MemoryDisk::new());
+        let (membership, _) = open(&disk);
+        membership.bind(&found(OURS)).expect("the disk works");
+        let lineage = Lineage { cluster: OURS, recoveries: 0 };
+        let other = membership.check::<_, ()>(&Envelope { lineage, from: 1, to: 3, message: () }, Call::Other);
+        assert!(matches!(other, Some(Reply::OtherNode(2))));
+        membership.count_recovery().expect("the disk works");
+        assert!(matches!(call(&membership, OURS, Call::Other), Err(Reply::Foreign(Lineage { recoveries: 1, .. }))));
+    }
+
+    #[tokio::test]
+    async fn a_folder_that_does_not_fit_is_refused() {
+        let disk = Arc::new(MemoryDisk::new());
+        let (_, mut log) = open(&disk);
+        let refused = |node| Membership::open(disk.clone(), log.clone(), node).err().map(|error| error.to_string());
+        assert!(refused(3).is_some_and(|text| text.contains("belongs to coordinator 2")));
+        assert_eq!(refused(2), None);
+        vote(&mut log).await;
+        disk.remove(META).expect("the disk works");
+        let refused = Membership::open(disk.clone(), log, 2).err().map(|error| error.to_string());
+        assert!(refused.is_some_and(|text| text.contains("there is a log beside it")));
+        disk.replace(META, b"{").expect("the disk works");
+        let log = Log::open(disk.clone(), Flush::Inline).expect("it is whole");
+        assert!(matches!(Membership::open(disk, log, 2), Err(MetaError::Damaged { .. })));
+    }
+}

@@ -1,6 +1,5 @@
 //! Count windows: each n records of a key in order of arrival, or the last n every k.
 
-use super::count_blocks::{Blocks, Merged};
 use super::key::{KeyTable, Keys, SavedKey};
 use super::result::{Calls, Group, Groups, Results};
 use super::state::SavedState;
@@ -31,8 +30,6 @@ struct Pane {
 struct Content {
     panes: VecDeque<Pane>,
     seen: u64,
-    /// For windows of many panes whose states merge cheaply.
-    blocks: Option<Blocks>,
 }
 
 /// The operator.
@@ -44,8 +41,6 @@ pub struct CountWindow {
     calls: Option<Calls>,
     table: KeyTable,
     contents: Vec<Content>,
-    /// For windows that are put together of all their panes.
-    scratch: Option<Merged>,
     instances: u64,
 }
 
@@ -64,7 +59,6 @@ impl CountWindow {
             calls: aggregate.map(|aggregate| Calls::new(aggregate, key.len(), context)),
             table: KeyTable::default(),
             contents: Vec::new(),
-            scratch: None,
             instances: 0,
         }
     }
@@ -122,27 +116,19 @@ impl Content {
         (min, self.panes.iter().map(|pane| pane.max).max().unwrap_or(0))
     }
 
-    /// The window that all panes, each of `width` records, make up; in `scratch`, if it is not kept ready.
-    fn window<'w>(&'w mut self, width: u64, calls: &Calls, scratch: &'w mut Merged) -> &'w Merged {
-        let Content { panes, seen, blocks } = self;
-        let pane = |pane: &'w Pane| (pane.groups.as_ref().expect("its records are aggregated"), (pane.min, pane.max));
-        if blocks.is_none() {
-            *blocks = Blocks::new(panes.len() as u64, calls);
+    fn merged(&self, calls: &Calls) -> Groups {
+        let mut merged = group(calls);
+        for groups in self.panes.iter().filter_map(|pane| pane.groups.as_ref()) {
+            merged.merge(0, groups, 0);
         }
-        let panes = &*panes;
-        match blocks {
-            Some(blocks) => blocks.window(*seen / width - panes.len() as u64, |of| panes.range(of).map(pane), calls),
-            None => {
-                scratch.reset();
-                panes.iter().map(pane).for_each(|(groups, bounds)| scratch.add(groups, bounds));
-                scratch
-            }
-        }
+        merged
     }
 }
 
 fn group(calls: &Calls) -> Groups {
-    Merged::new(calls).groups
+    let mut groups = calls.groups();
+    groups.grow(1);
+    groups
 }
 
 /// A pane as it is written down.
@@ -201,7 +187,7 @@ impl Operator for CountWindow {
             let slot = self.table.restore(key);
             self.contents.resize_with(self.table.slots(), Content::default);
             let panes = panes.into_iter().map(|pane| self.restore_pane(pane, &realign));
-            self.contents[slot] = Content { panes: panes.collect::<Result<_, _>>()?, seen, blocks: None };
+            self.contents[slot] = Content { panes: panes.collect::<Result<_, _>>()?, seen };
             Ok(())
         })
     }
@@ -226,17 +212,16 @@ impl Operator for CountWindow {
             if !self.full(slot) {
                 continue;
             }
-            let content = &mut self.contents[slot];
+            let content = &self.contents[slot];
+            let (start, end) = content.bounds();
             match (&self.calls, &mut results) {
                 (Some(calls), Some(results)) => {
-                    let key = content.panes.front().map_or(self.table.key(slot), |pane| &pane.key).clone();
-                    let scratch = self.scratch.get_or_insert_with(|| Merged::new(calls));
-                    let Merged { groups, bounds: (start, end) } = content.window(self.pane, calls, scratch);
-                    let (window, time) = (Some(Released::first(*start, *end)), *end);
-                    results.push(calls, pos, &Group { key: &key, groups, slot: 0, window, time, rank });
+                    let key = content.panes.front().map_or(self.table.key(slot), |pane| &pane.key);
+                    let groups = &content.merged(calls);
+                    let window = Some(Released::first(start, end));
+                    results.push(calls, pos, &Group { key, groups, slot: 0, window, time: end, rank });
                 }
                 _ => {
-                    let (start, end) = content.bounds();
                     self.instances += 1;
                     let released = Released { instance: self.instances, ..Released::first(start, end) };
                     releases.push(pos, end, rank, released, content.panes.iter().flat_map(|pane| &pane.records));

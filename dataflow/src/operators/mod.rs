@@ -13,7 +13,6 @@ mod aggregate_released;
 mod aggregate_running;
 mod alert;
 mod arrival;
-mod count_blocks;
 mod count_window;
 mod distinct;
 mod filter;
@@ -182,7 +181,7 @@ pub fn build(context: &Context) -> Result<Box<dyn Operator>, String> {
         }
         Op::Distinct { by, within, per_window } => Box::new(distinct::Distinct::new(by, *within, *per_window, context)),
         Op::Limit(n) => Box::new(limit::Limit::new(*n)),
-        Op::Process { function, args, carried } => Box::new(process::Process::new(*function, args, carried, context)),
+        Op::Process { function, args } => Box::new(process::Process::new(*function, args, context)),
         Op::Print(items) => Box::new(print::Print::new(items, context)),
         Op::Log { level, message, data } => {
             Box::new(print::Log::new(level.clone(), message.as_ref(), data.as_ref(), context))

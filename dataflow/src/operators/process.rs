@@ -3,7 +3,7 @@
 use super::arrival::numbered;
 use super::{Context, Operator};
 use crate::batch::{Chunk, EventTypes, FiredRank, Rows, phase};
-use crate::column::{Column, from_values};
+use crate::column::from_values;
 use crate::kernel::Kernel;
 use crate::rt::DeadRecord;
 use crate::whole::Whole;
@@ -16,22 +16,18 @@ use std::sync::Arc;
 pub struct Process {
     function: u32,
     args: Vec<Kernel>,
-    /// Values of the first columns.
-    carried: Vec<Kernel>,
     functions: Arc<[Function]>,
     /// Type of the records: the stream's name.
     event: Arc<str>,
 }
 
 impl Process {
-    /// Compiles the arguments, and what is carried along.
-    pub fn new(function: u32, args: &[Expr], carried: &[Expr], context: &Context) -> Process {
+    /// Compiles the arguments.
+    pub fn new(function: u32, args: &[Expr], context: &Context) -> Process {
         let layout = context.input_layout(0);
-        let compile = |expr: &Expr| Kernel::compile(expr, layout, context.functions.clone());
         Process {
             function,
-            args: args.iter().map(compile).collect(),
-            carried: carried.iter().map(compile).collect(),
+            args: args.iter().map(|arg| Kernel::compile(arg, layout, context.functions.clone())).collect(),
             functions: context.functions.clone(),
             event: context.stream(),
         }
@@ -61,7 +57,7 @@ impl Operator for Process {
                 rank.push(numbered(rows.pos[row], came, index));
                 pos.push(rows.pos[row]);
                 time.push(rows.time[row]);
-                from.push(row as u32);
+                from.push(row);
                 records.push(fields);
             }
             if evaluator.limit_hit() {
@@ -75,9 +71,7 @@ impl Operator for Process {
         }
         let column =
             |name: &Arc<str>| from_values(records.iter().map(|r| r.get(name).cloned().unwrap_or_default()).collect());
-        let carried = self.carried.iter_mut().map(|kernel| kernel.eval(&rows).take(&from));
-        let mut columns: Vec<Column> = carried.collect();
-        columns.extend(context.layout().columns[columns.len()..].iter().map(|def| column(&def.name)));
+        let columns = context.layout().columns.iter().map(|def| column(&def.name)).collect();
         let whole = records.into_iter().map(|record| Value::Map(Arc::new(record))).collect();
         Some(Rows {
             pos: Arc::new(pos),
@@ -85,7 +79,7 @@ impl Operator for Process {
             event: EventTypes::One(self.event.clone()),
             columns,
             whole: Some(Whole::Values(Arc::new(whole))),
-            released: rows.released.map(|all| Arc::new(from.iter().map(|&row| all[row as usize]).collect())),
+            released: rows.released.map(|all| Arc::new(from.iter().map(|&row| all[row]).collect())),
             rank: Some(Arc::new(rank)),
         })
     }

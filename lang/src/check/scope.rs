@@ -58,11 +58,6 @@ pub trait Scope {
     /// `name(args)` before functions are looked at: aggregate functions, `prev(b)`, `count(b)`, `event_time(alias)`.
     fn call(&mut self, name: &Ident, args: &[Arg], span: Span, expressions: &mut Expressions) -> Option<Found>;
 
-    /// A call that takes a lambda, complete. What in it reads a parameter of a lambda had to stay as the scope gave it.
-    fn complete(&mut self, typed: Typed, _: Span, _: &mut Expressions) -> Typed {
-        typed
-    }
-
     /// Is there a record (`event_time()`, `event_type()`; an unknown name is E0206), or not (E0207)?
     fn has_record(&self) -> bool;
 

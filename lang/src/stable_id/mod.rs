@@ -113,11 +113,13 @@ impl Known<'_> {
             (0..layout.columns.len()).map(|index| before.get(index).copied().unwrap_or_else(|| own(index))).collect()
         };
         match &of.op {
-            Op::Project { items, .. } | Op::Process { carried: items, .. } => by_item(items, None),
+            Op::Project { items, .. } => by_item(items, None),
             Op::Window { aggregate: Some(aggregate), key, .. }
             | Op::AggregateReleased { aggregate, key }
             | Op::AggregateRunning { aggregate, key } => by_item(&aggregate.items, Some((key, aggregate))),
-            Op::Input(_) | Op::Timer { .. } | Op::Merge(_) => (0..layout.columns.len()).map(own).collect(),
+            Op::Input(_) | Op::Timer { .. } | Op::Merge(_) | Op::Process { .. } => {
+                (0..layout.columns.len()).map(own).collect()
+            }
             Op::Join(_) | Op::Sequence(_) | Op::Late { .. } => (0..layout.columns.len()).map(own).collect(),
             Op::Filter(_) | Op::Retype(_) | Op::Window { .. } | Op::Distinct { .. } | Op::Limit(_) => passed(),
             Op::Print(_) | Op::Log { .. } | Op::Alert { .. } | Op::Send { .. } | Op::Emit => passed(),
@@ -272,10 +274,9 @@ impl Content<'_> {
     /// What says or sends something.
     fn effect(&mut self, op: &Op, node: NodeId) {
         match op {
-            Op::Process { function, args, carried } => {
+            Op::Process { function, args } => {
                 self.add(&"process");
                 self.expr(&Expr::CallFn(*function, args.clone()), 0);
-                self.exprs(carried, 0);
             }
             Op::Print(items) => {
                 self.add(&"print");

@@ -35,7 +35,7 @@ fn expressions(node: &Node) -> Vec<(usize, &Expr)> {
             first(of_keys(key).chain(of_calls(aggregate)).collect())
         }
         Op::Distinct { by, .. } => first(by.iter().collect()),
-        Op::Process { args, carried, .. } => first(args.iter().chain(carried).collect()),
+        Op::Process { args, .. } => first(args.iter().collect()),
         Op::Log { message, data, .. } => first(message.iter().chain(data).collect()),
         Op::Alert { message, .. } => first(
             message

@@ -156,7 +156,7 @@ impl Maker<'_> {
             5 => Window::Session { gap: self.span() },
             6 => Window::Count { size: 1 + self.random.below(5), slide: None },
             _ => {
-                let size = self.random.pick(&[1, 2, 3, 4, 5, 6, 8, 11]);
+                let size = 1 + self.random.below(5);
                 Window::Count { size, slide: Some(1 + self.random.below(size)) }
             }
         }

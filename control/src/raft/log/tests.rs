@@ -4,6 +4,7 @@ use super::*;
 use crate::model::command::{Change, Command};
 use crate::raft::types::Proposal;
 use crate::seams::memory::MemoryDisk;
+use openraft::EntryPayload;
 use openraft::entry::RaftEntry;
 use openraft::storage::RaftLogStorageExt;
 use proptest::prelude::*;
@@ -123,10 +124,11 @@ impl History {
                 self.log.save_committed(self.committed).await.map_err(failed)?;
             }
             Step::Truncate(_) => self.log.truncate_after(last_after).await.map_err(failed)?,
-            Step::Purge(_) => match after.purged {
-                Some(purged) => self.log.purge(purged).await.map_err(failed)?,
-                None => {}
-            },
+            Step::Purge(_) => {
+                if let Some(purged) = after.purged {
+                    self.log.purge(purged).await.map_err(failed)?;
+                }
+            }
         }
         self.content = after.clone();
         assert_eq!(content(&self.log), self.content, "memory has it as soon as the disk has");

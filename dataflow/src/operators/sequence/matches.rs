@@ -11,7 +11,7 @@ use crate::whole::Whole;
 use rarog_lang::plan::{Capture, ColumnDef, Expr, Layout, Sequence};
 use rarog_lang::value::{Type, Value};
 use serde::{Deserialize, Serialize};
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::sync::Arc;
 
 /// A match that was reported, while runs are open that it may contain matches of.
@@ -81,12 +81,6 @@ impl Items {
     pub fn new(sequence: &Sequence, context: &Context) -> Items {
         let found: RefCell<Vec<Expr>> = RefCell::default();
         let lower = |expr: &Expr| match expr {
-            // What reads parameters of lambdas in captures is left to the interpreter, lambdas and all.
-            Expr::Call(_, args) if matches!(args.last(), Some(Expr::Lambda(..))) && captures_by_locals(expr) => {
-                let mut found = found.borrow_mut();
-                found.push(expr.clone());
-                Some(Expr::Column(found.len() as u32 - 1))
-            }
             Expr::Of(..) | Expr::Captured(..) | Expr::Key(_) | Expr::Partition | Expr::MatchStart => {
                 let mut found = found.borrow_mut();
                 let known = found.iter().position(|leaf| leaf == expr);
@@ -173,35 +167,6 @@ impl Items {
         rows.columns = columns;
         Some(in_order(rows))
     }
-}
-
-/// Is there a local in an index, or in the argument of an aggregate, over captured records?
-fn captures_by_locals(expr: &Expr) -> bool {
-    let (found, inside) = (Cell::new(false), Cell::new(false));
-    look_for_locals(expr, &found, &inside);
-    found.get()
-}
-
-fn look_for_locals(expr: &Expr, found: &Cell<bool>, inside: &Cell<bool>) {
-    // The copy that `map` makes is not needed; this runs once per sequence.
-    _ = expr.map(&|part| {
-        match part {
-            Expr::Local(_) if inside.get() => found.set(true),
-            Expr::Captured(_, capture) => {
-                let outer = inside.replace(true);
-                match capture {
-                    Capture::At(_, index) => look_for_locals(index, found, inside),
-                    Capture::Aggregate(call) => {
-                        call.argument.iter().for_each(|argument| look_for_locals(argument, found, inside));
-                    }
-                    _ => {}
-                }
-                inside.set(outer);
-            }
-            _ => {}
-        }
-        None
-    });
 }
 
 fn leaf(expr: Expr) -> Leaf {

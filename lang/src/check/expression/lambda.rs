@@ -72,7 +72,7 @@ impl Expressions<'_> {
             _ => Type::Bool,
         };
         let function = Expr::Lambda(lambda.params, Box::new(lambda.body));
-        scope.complete(Typed { expr: Expr::Call(signature.builtin, vec![array.expr, function]), ty }, name.span, self)
+        Typed { expr: Expr::Call(signature.builtin, vec![array.expr, function]), ty }
     }
 
     /// Something else than a lambda where one is asked.

@@ -1,7 +1,6 @@
 //! The scope of an aggregate's items: aggregate functions over the records, and outside of them keys, window bounds and
 //! constants.
 
-use super::conjuncts::reads;
 use super::record::{Record, RecordScope, window_bound};
 use crate::ast::{Arg, Expr as AstExpr, ExprKind, Ident};
 use crate::check::expression::{Expressions, Parameters};
@@ -161,12 +160,6 @@ impl<'s> AggregateScope<'s> {
             }
             None => (None, false),
         };
-        if argument.as_ref().is_some_and(|argument| reads(&argument.expr).local) {
-            let message = format!("a parameter of a lambda in the argument of {} is not supported yet", name.name);
-            let help = "a window is aggregated once: let the lambda work on the result, or on collect(…)";
-            expressions.report(Diagnostic::new("E0900", name.span, message).help(help));
-            return Found::Refused;
-        }
         let function = function(spelling.name, distinct, args, expressions);
         let (Some(function), true) = (function, expressions.refusals() == refusals) else { return Found::Refused };
         let ty = result_type(function, argument.as_ref().map_or(&Type::Any, |argument| &argument.ty));
@@ -273,10 +266,6 @@ pub(super) fn result_type(function: AggregateFn, argument: &Type) -> Type {
 }
 
 impl Scope for AggregateScope<'_> {
-    fn complete(&mut self, typed: Typed, span: Span, expressions: &mut Expressions) -> Typed {
-        if self.inside { self.records.complete(typed, span, expressions) } else { typed }
-    }
-
     fn name(&mut self, name: &Ident, expressions: &mut Expressions) -> Found {
         if self.inside {
             return self.records.name(name, expressions);

@@ -2,7 +2,7 @@
 
 use super::graph::{Graph, column};
 use super::matched::{Of, REVISION};
-use super::record::{Record, RecordScope, carried_name};
+use super::record::{Record, RecordScope};
 use super::shape::Shape;
 use crate::ast::{Arg, Expr as AstExpr, ExprKind, Ident, Op as AstOp, Stream as AstStream};
 use crate::check::expression::{Bound, Expressions, Parameters};
@@ -262,9 +262,10 @@ impl<'c, 'a> Chain<'c, 'a> {
             if columns.iter().any(|column| *column.name == *name) {
                 continue;
             }
+            let name = Ident { name: name.into(), span: self.ast.name.span };
             let mut scope = RecordScope { graph: self.graph, record: &self.record };
-            if let Some(bound) = scope.match_bound(name) {
-                carried.push((ColumnDef { hidden: true, ..column(carried_name(name), bound.ty) }, bound.expr));
+            if let Some(bound) = scope.match_bound(&name, self.expressions) {
+                carried.push((ColumnDef { hidden: true, ..column(name.name, bound.ty) }, bound.expr));
             }
         }
         carried

@@ -142,11 +142,6 @@ impl Graph {
         self.push_item(id, ColumnDef { hidden: true, ..column(name, ty.clone()) }, expr)
     }
 
-    /// The value of a column, in terms of the parts.
-    pub fn item_of(&self, id: CompositeId, column: u32) -> Expr {
-        self.composites[id as usize].items[column as usize].clone()
-    }
-
     fn push_item(&mut self, id: CompositeId, def: ColumnDef, expr: Expr) -> u32 {
         let layout = self.layout_of(self.composites[id as usize].node) as usize;
         let composite = &mut self.composites[id as usize];

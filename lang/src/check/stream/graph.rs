@@ -75,12 +75,7 @@ impl Graph {
 
     /// A layout whose columns come when they are read.
     pub fn open(&mut self) -> LayoutId {
-        self.open_with(Vec::new())
-    }
-
-    /// A layout whose columns come when they are read, behind these.
-    pub fn open_with(&mut self, columns: Vec<ColumnDef>) -> LayoutId {
-        self.layout(Layout { columns, open: true }, Kind::Open)
+        self.layout(Layout { columns: Vec::new(), open: true }, Kind::Open)
     }
 
     /// The layout of a node's records.

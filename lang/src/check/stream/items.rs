@@ -115,16 +115,19 @@ impl Chain<'_, '_> {
 
     pub(super) fn process(&mut self, word: &Ident, args: &[Arg]) {
         self.processed = true;
-        let (columns, carried) = self.carried_bounds(&[]).into_iter().unzip();
+        for (column, _) in self.carried_bounds(&[]) {
+            let message = format!("{} behind .process is not supported yet", column.name);
+            self.expressions.report(Diagnostic::new("E0900", word.span, message));
+        }
         let bound = self.bind(word, &["function"], 1, args);
         let call = bound.args[0].and_then(|arg| {
             let mut scope = RecordScope { graph: self.graph, record: &self.record };
             self.expressions.process_call(&arg.value, &mut scope)
         });
         let (function, args) = call.clone().unwrap_or_default();
-        let layout = self.graph.open_with(columns);
-        let op = Op::Process { function, args, carried };
-        let node = self.graph.add(op, vec![self.record.node], layout, self.stream, word.span);
+        let layout = self.graph.open();
+        let node =
+            self.graph.add(Op::Process { function, args }, vec![self.record.node], layout, self.stream, word.span);
         self.replace(node, Shape::unknown(), Some(self.ast.name.name.clone()));
         if call.is_none() {
             self.forget();

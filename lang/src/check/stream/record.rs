@@ -78,26 +78,27 @@ impl RecordScope<'_> {
     }
 
     /// What was found in terms of the parts of a match or row, as a column of it.
-    fn composed(&mut self, found: Found) -> Found {
+    fn composed(&mut self, found: Found, span: Span, expressions: &mut Expressions) -> Found {
         match found {
-            Found::Value(typed) => Found::Value(self.composed_value(typed)),
+            Found::Value(typed) => Found::Value(self.composed_value(typed, span, expressions)),
             other => other,
         }
     }
 
-    fn composed_value(&mut self, typed: Typed) -> Typed {
+    fn composed_value(&mut self, typed: Typed, span: Span, expressions: &mut Expressions) -> Typed {
         match typed.expr {
             Expr::Const(_) | Expr::EventTime => typed,
-            _ => self.item(typed),
+            _ => self.item(typed, span, expressions),
         }
     }
 
     /// A column of a match or row with this value.
-    fn item(&mut self, typed: Typed) -> Typed {
+    fn item(&mut self, typed: Typed, span: Span, expressions: &mut Expressions) -> Typed {
         let Some(matched) = self.record.matched.as_deref() else { return typed };
         if super::conjuncts::reads(&typed.expr).local {
-            // It becomes a part of a column with the lambda around it.
-            return typed;
+            let message = "reading a parameter in what is taken of captured events is not supported yet";
+            expressions.report(Diagnostic::new("E0900", span, message));
+            return expressions.refused();
         }
         let column = self.graph.item(matched.composite, typed.expr, &typed.ty);
         Typed { expr: Expr::Column(column), ty: typed.ty }
@@ -125,16 +126,16 @@ impl RecordScope<'_> {
 
     /// `match_start`, `match_end`, `match_duration_ms`: of the match, or what a new record carries of it. All are columns,
     /// because behind a window the record's own time is another one.
-    pub fn match_bound(&mut self, name: &str) -> Option<Typed> {
-        let ty = match name {
+    pub fn match_bound(&mut self, name: &Ident, expressions: &mut Expressions) -> Option<Typed> {
+        let ty = match &*name.name {
             "match_start" | "match_end" => Type::Time,
             "match_duration_ms" => Type::Int,
             _ => return None,
         };
-        match self.record.matched.as_deref().map(|matched| matched.match_bound(name)) {
-            Some(bound) => bound.map(|bound| self.item(bound)),
-            None if self.record.matches && !self.record.shape.fields.contains_key(name) => {
-                self.column(&carried_name(name), ty)
+        match self.record.matched.as_deref().map(|matched| matched.match_bound(&name.name)) {
+            Some(bound) => bound.map(|bound| self.item(bound, name.span, expressions)),
+            None if self.record.matches && !self.record.shape.fields.contains_key(&name.name) => {
+                self.column(&name.name, ty)
             }
             None => None,
         }
@@ -153,26 +154,10 @@ impl RecordScope<'_> {
     }
 }
 
-/// Does an expression read what a window changes of a record?
-fn reads_record(expr: &Expr) -> bool {
-    let found = std::cell::Cell::new(false);
-    expr.map(&|expr| {
-        let of_record = matches!(expr, Expr::EventTime | Expr::WindowStart | Expr::WindowEnd | Expr::Revision);
-        found.set(found.get() || of_record);
-        None
-    });
-    found.get()
-}
-
 /// A first result has no `_revision`; read, it is 0.
 fn or_zero(revision: Typed) -> Typed {
     let zero = Expr::Const(Value::Int(0));
     Typed { expr: Expr::Coalesce(Box::new(revision.expr), Box::new(zero)), ..revision }
-}
-
-/// The hidden column that carries what is known of a match along with a new record. No program can write such a name.
-pub(super) fn carried_name(bound: &str) -> Arc<str> {
-    format!("{bound}()").into()
 }
 
 /// The bounds of a window.
@@ -187,13 +172,13 @@ pub(super) fn window_bound(name: &str) -> Option<Typed> {
 impl Scope for RecordScope<'_> {
     fn name(&mut self, name: &Ident, expressions: &mut Expressions) -> Found {
         let hidden = self.record.matched.as_ref().is_some_and(|matched| matched.find(&name.name).is_some());
-        if let Some(bound) = self.match_bound(&name.name).filter(|_| !hidden) {
+        if let Some(bound) = self.match_bound(name, expressions).filter(|_| !hidden) {
             return Found::Value(bound);
         }
         if let Some(mut matched) = self.matched() {
             let found = matched.name(name, expressions);
             if found != Found::Unknown {
-                return self.composed(found);
+                return self.composed(found, name.span, expressions);
             }
         }
         if let Some(place) = self.record.names.iter().position(|known| *known == name.name) {
@@ -221,7 +206,7 @@ impl Scope for RecordScope<'_> {
     fn open_field(&mut self, name: &Ident, expressions: &mut Expressions) -> Found {
         if let Some(mut matched) = self.matched() {
             let found = matched.open_field(name, expressions);
-            return self.composed(found);
+            return self.composed(found, name.span, expressions);
         }
         self.open(&name.name).map_or(Found::Unknown, Found::Value)
     }
@@ -229,7 +214,7 @@ impl Scope for RecordScope<'_> {
     fn object(&mut self, object: Object, span: Span, expressions: &mut Expressions) -> Typed {
         if let Some(mut matched) = self.matched() {
             let typed = matched.object(object, span, expressions);
-            return self.composed_value(typed);
+            return self.composed_value(typed, span, expressions);
         }
         let name = self.record.names[object.0 as usize].clone();
         if let Some(field) = self.field(&name) {
@@ -250,7 +235,7 @@ impl Scope for RecordScope<'_> {
     fn member(&mut self, object: Object, name: &Ident, expressions: &mut Expressions) -> Found {
         if let Some(mut matched) = self.matched() {
             let found = matched.member(object, name, expressions);
-            return self.composed(found);
+            return self.composed(found, name.span, expressions);
         }
         if let Some(field) = self.field(&name.name).or_else(|| self.open(&name.name)) {
             return Found::Value(field);
@@ -274,28 +259,7 @@ impl Scope for RecordScope<'_> {
 
     fn call(&mut self, name: &Ident, args: &[Arg], span: Span, expressions: &mut Expressions) -> Option<Found> {
         let found = self.matched()?.call(name, args, span, expressions)?;
-        Some(self.composed(found))
-    }
-
-    fn complete(&mut self, typed: Typed, span: Span, expressions: &mut Expressions) -> Typed {
-        let Some(matched) = self.record.matched.clone() else { return typed };
-        let reads = super::conjuncts::reads(&typed.expr);
-        if reads.local || reads.parts.is_empty() {
-            return typed;
-        }
-        if self.record.windowed && reads_record(&typed.expr) {
-            let message = "the time or window of a record beside a parameter that is used in what a match captured";
-            let help = "select first what is needed of the match";
-            expressions.report(Diagnostic::new("E0900", span, format!("{message} is not supported yet")).help(help));
-            return expressions.refused();
-        }
-        // What it reads besides as columns is in terms of the parts, too.
-        let graph = &*self.graph;
-        let expr = typed.expr.map(&|expr| match expr {
-            Expr::Column(column) => Some(graph.item_of(matched.composite, *column)),
-            _ => None,
-        });
-        self.item(Typed { expr, ..typed })
+        Some(self.composed(found, span, expressions))
     }
 
     fn has_record(&self) -> bool {

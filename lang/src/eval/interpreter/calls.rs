@@ -2,10 +2,9 @@
 
 use super::CALL_DEPTH;
 use super::machine::{Machine, Task};
-use super::outer::{own_locals, with_locals};
 use crate::eval::access::position;
 use crate::eval::convert::convert;
-use crate::plan::{AggregateCall, Body, Capture};
+use crate::plan::{Body, Capture};
 use crate::value::{Type, Value};
 
 impl<'p> Machine<'p> {
@@ -42,14 +41,6 @@ impl<'p> Machine<'p> {
             _ => None,
         };
         self.push(at.map_or(Value::Null, |at| self.record.captured_at(element, column, at)));
-    }
-
-    /// An aggregate over captured records whose argument reads parameters of lambdas around it: as of now.
-    pub(super) fn aggregate(&mut self, element: u32, call: &AggregateCall) -> Value {
-        let now = |slot: u32| self.local(slot).clone();
-        let argument = call.argument.as_ref().map(|argument| with_locals(argument, &own_locals(argument), &now));
-        let call = AggregateCall { function: call.function, argument };
-        self.record.captured(element, &Capture::Aggregate(Box::new(call)))
     }
 
     pub(super) fn apply(&mut self, slots: &'p [u32], body: &'p Body) {

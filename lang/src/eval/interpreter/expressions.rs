@@ -47,10 +47,6 @@ impl<'p> Machine<'p> {
             Expr::Captured(element, Capture::At(column, at)) => {
                 self.tasks.extend([Task::CapturedAt(*element, *column), Task::Eval(at)]);
             }
-            Expr::Captured(element, Capture::Aggregate(call)) => {
-                let value = self.aggregate(*element, call);
-                self.push(value);
-            }
             // All others are leaves.
             _ => self.push(Value::Null),
         }

@@ -11,7 +11,6 @@
 //! a statement no value of its function waits, so `return`, `break` and `continue` only have to take tasks away.
 
 use super::each::Each;
-use super::outer::reads_locals;
 use super::statements::Turns;
 use super::{LOOP_TURNS, Record};
 use crate::ast::{BinOp, UnOp};
@@ -138,7 +137,6 @@ pub(super) fn read(expr: &Expr, record: &dyn Record) -> Option<Value> {
         Expr::Key(key) => record.key(*key),
         Expr::Partition => record.partition(),
         Expr::Captured(_, Capture::At(..)) => return None,
-        Expr::Captured(_, Capture::Aggregate(call)) if reads_locals(call) => return None,
         Expr::Captured(element, capture) => record.captured(*element, capture),
         // A lambda is no value; the functions that take one look at the expression.
         Expr::Lambda(..) => Value::Null,

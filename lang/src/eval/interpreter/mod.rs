@@ -8,7 +8,6 @@ mod calls;
 mod each;
 mod expressions;
 mod machine;
-mod outer;
 mod statements;
 
 use crate::plan::{Capture, Expr, Function};
