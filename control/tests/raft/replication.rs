@@ -62,9 +62,8 @@ fn a_killed_leader_is_replaced_and_catches_up_when_it_is_back() {
     nodes.kill(killed);
     let since = Instant::now();
     await_some("another one leads", || nodes.running().into_iter().find(|node| nodes.node(*node).leadership().is_self));
-    let gone = since.elapsed();
-    println!("a new leader after {gone:?}");
-    assert!(gone < Duration::from_millis(1_000), "{gone:?}");
+    // How long it may take is held in simulated time; here it depends on what else the machine does.
+    println!("a new leader after {:?}", since.elapsed());
     for node in nodes.running() {
         nodes.put(node, &format!("from-{node}"));
     }

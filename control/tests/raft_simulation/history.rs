@@ -88,6 +88,16 @@ impl History {
         inner.seen.len() == nodes && first.0.is_some() && first.1 == nodes && seen.all(|other| other == first)
     }
 
+    /// Who leads, as any of these nodes sees it, if it is another one than this.
+    pub fn leader_after(&self, lost: u64) -> Option<u64> {
+        self.inner().seen.values().find_map(|(leader, _)| leader.filter(|leader| *leader != lost))
+    }
+
+    /// Who leads, as some node sees it.
+    pub fn leader(&self) -> Option<u64> {
+        self.leader_after(0)
+    }
+
     /// Do all of so many nodes show the same, which has everything that was decided?
     pub fn agrees(&self, nodes: usize) -> bool {
         let inner = self.inner();

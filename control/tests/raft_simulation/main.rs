@@ -26,3 +26,11 @@ fn nothing_that_was_decided_is_lost() {
         Run::new(seed).play();
     }
 }
+
+#[test]
+fn a_crashed_leader_is_replaced_in_time() {
+    let gone = Run::new(7).failovers(6);
+    println!("nobody led for {gone:?} ms");
+    // The lease of the old one and the longest election timeout are 600 ms; a vote is two round trips of up to 16 ms and more.
+    assert!(gone.iter().all(|ms| *ms < 800), "{gone:?}");
+}
