@@ -94,6 +94,10 @@ impl Keeper {
         }
         drop(mail);
         self.changed.notify_all();
+        if let (Task::Stop(Ending::Now), Some((pipeline, _))) = (task, self.live.get()) {
+            // It may be waiting for brokers.
+            pipeline.give_up();
+        }
     }
 
     /// A connection has changed.

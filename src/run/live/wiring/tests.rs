@@ -69,7 +69,7 @@ fn subscriptions_of_a_connector_share_a_connection_and_equal_filters_a_source() 
     assert_eq!(routes.iter().map(|route| route.source).collect::<Vec<_>>(), [0, 1]);
     let (own, routes) = mqtt_source(&wiring, 1);
     assert_eq!((own.mqtt.client_id.as_str(), routes[0].source), ("mine-rarog-run-broker-src", 2));
-    assert_eq!(own.topics[0].0, DEFAULT_TOPIC);
+    assert_eq!(own.topics[0].0, "varpulis/events/#");
     let named: Vec<_> = wiring.plan.inputs.iter().map(|input| input.subscriptions.clone()).collect();
     assert_eq!(named, [vec![0], vec![0], vec![0, 1], vec![2]]);
     assert_eq!(wiring.idle, [Duration::from_secs(60), DEFAULT_IDLE, DEFAULT_IDLE]);

@@ -9,7 +9,7 @@ use rarog_control::agent::engine::{Ending, Engine, Event};
 use rarog_control::model::state::Phase;
 use rarog_mqtt_tests::judge::{judge, wait_for_distinct};
 use rarog_mqtt_tests::{Broker, Observer, Publisher, broker::free_port, program};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use worker::{Authority, PATIENCE, Worker, key, seed};
 
 #[test]
@@ -103,6 +103,26 @@ fn a_broker_that_restarts_costs_nothing() {
 }
 
 #[test]
+fn who_waits_for_a_broker_can_be_cut() {
+    let mut broker = Broker::start();
+    let (worker, authority) = (Worker::start(), Authority::new());
+    let order = seed(&broker, 1, 1);
+    worker.install(&order, &authority);
+    worker.wait_for_phase(&order, "running", |phase| *phase == Phase::Running);
+    broker.stop();
+    worker.wait_for_phase(&order, "degraded", |phase| matches!(phase, Phase::Degraded { .. }));
+    // Outputs that nobody confirms.
+    replicas::wait(worker.engine.inject(&order.pipeline, replicas::events(0..50))).expect("it takes them");
+    worker.engine.stop(&order.pipeline, 1, Ending::Graceful).expect("it is there");
+    let began = Instant::now();
+    std::thread::sleep(Duration::from_millis(200));
+    assert_eq!(worker.engine.metrics().pipelines.len(), 1, "it waits for its outputs");
+    worker.engine.stop(&order.pipeline, 1, Ending::Now).expect("it is there");
+    worker.wait_for_stop(&order);
+    assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
+}
+
+#[test]
 fn two_pipelines_share_a_connector() {
     let broker = Broker::start();
     let observer = Observer::subscribe(&broker.uri(), "judge", "out/#", 1);
@@ -110,9 +130,7 @@ fn two_pipelines_share_a_connector() {
     let text = |number: u32| worker::program(&format!("in/{number}"), &format!("out/{number}"));
     let orders = [1, 2].map(|number| worker::order(&text(number), broker.port(), key(number), 1));
     orders.iter().for_each(|order| worker.install(order, &authority));
-    for order in &orders {
-        worker.wait_for_phase(order, "running", |phase| *phase == Phase::Running);
-    }
+    worker.wait_until_running(&orders);
     let mut publisher = Publisher::connect(&broker.uri(), "load");
     for seq in 0..200 {
         publisher.publish(["in/1", "in/2"][seq as usize % 2], 1, program::reading(seq));

@@ -53,7 +53,7 @@ fn replicas_divide_what_comes() {
 }
 
 /// Waits for an answer that somebody else's thread gives.
-fn wait<T>(answer: impl Future<Output = T>) -> T {
+pub fn wait<T>(answer: impl Future<Output = T>) -> T {
     let (mut answer, deadline) = (pin!(answer), Instant::now() + PATIENCE);
     loop {
         if let Poll::Ready(answer) = answer.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
@@ -64,7 +64,8 @@ fn wait<T>(answer: impl Future<Output = T>) -> T {
     }
 }
 
-fn events(seqs: std::ops::Range<u64>) -> Vec<Injected> {
+/// Readings as events.
+pub fn events(seqs: std::ops::Range<u64>) -> Vec<Injected> {
     let event = |seq: u64| {
         let mut fields: serde_json::Map<_, _> = serde_json::from_str(&program::reading(seq)).expect("it is an object");
         fields.remove("event_type");

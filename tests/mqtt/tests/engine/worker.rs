@@ -112,6 +112,19 @@ impl Worker {
         phase
     }
 
+    /// Waits until all of them run, in whatever order they begin to.
+    pub fn wait_until_running(&self, orders: &[Order]) {
+        let mut waiting: Vec<&PipelineKey> = orders.iter().map(|order| &order.pipeline).collect();
+        while !waiting.is_empty() {
+            let is_one = |event: &Event| match event {
+                Event::Phase { pipeline, phase, .. } => *phase == Phase::Running && waiting.contains(&pipeline),
+                _ => false,
+            };
+            let Event::Phase { pipeline, .. } = self.wait_for(is_one) else { unreachable!("it was waited for") };
+            waiting.retain(|key| **key != pipeline);
+        }
+    }
+
     pub fn wait_for_stop(&self, order: &Order) {
         let stopped = Event::Stopped { pipeline: order.pipeline.clone(), epoch: order.epoch };
         self.wait_for(|event| *event == stopped);
