@@ -173,6 +173,7 @@ impl Engine for Books {
 
     fn bury(&self, client: &str, _: &ConnectorSpec) {
         self.shared.world.note(format_args!("{} buries {client}", self.shared.worker));
+        self.shared.world.bury(client);
         self.shared.tell(Event::Buried { client: client.into(), result: Ok(()) });
     }
 

@@ -6,12 +6,13 @@
 mod agent;
 mod books;
 mod chance;
+mod cluster;
 mod coordinator;
 mod net;
 mod scenario;
+mod user;
 mod world;
 
-use scenario::Scenario;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -41,7 +42,7 @@ fn seeds() -> Vec<u64> {
 /// Plays a seed in this process, on a thread that has drawn nothing so far.
 fn play(seed: u64) {
     chance::seed(seed);
-    let record = std::thread::spawn(move || Scenario::new(seed).play()).join().expect("it said why");
+    let record = std::thread::spawn(move || scenario::play(seed)).join().expect("it said why");
     let path = std::env::var(RECORD).expect("it is given with the seed");
     std::fs::write(path, record.join("\n")).expect("the folder of temporary files can be written");
 }

@@ -5,7 +5,7 @@
 
 use rarog_control::model::ids::{EpochNumber, NodeId, PipelineKey};
 use rarog_control::model::state::State;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -26,6 +26,10 @@ struct Inner {
     broker: BTreeMap<PipelineKey, Arc<Connection>>,
     /// By pipeline, the newest placement that was told that it is the owner.
     granted: BTreeMap<PipelineKey, EpochNumber>,
+    /// Requests that were answered.
+    answers: usize,
+    /// Client ids whose sessions were removed.
+    buried: BTreeSet<String>,
     /// What must not have happened.
     wrongs: Vec<String>,
 }
@@ -110,6 +114,26 @@ impl World {
             before.cut.notify_one();
         }
         Link { world: self.clone(), pipeline: pipeline.clone(), connection }
+    }
+
+    /// A request was answered.
+    pub fn answered(&self) {
+        self.inner().answers += 1;
+    }
+
+    /// How many requests were answered.
+    pub fn answers(&self) -> usize {
+        self.inner().answers
+    }
+
+    /// A session is removed.
+    pub fn bury(&self, client: &str) {
+        self.inner().buried.insert(client.into());
+    }
+
+    /// How many sessions were removed.
+    pub fn buried(&self) -> usize {
+        self.inner().buried.len()
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
