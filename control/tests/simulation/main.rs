@@ -15,6 +15,7 @@ mod world;
 
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::OnceLock;
 
 /// Seeds that are played when nobody asks for others.
 const SEEDS: u64 = 3;
@@ -65,12 +66,19 @@ fn record(seed: u64, place: &str) -> Vec<String> {
     text.lines().map(str::to_owned).collect()
 }
 
+/// The record of the first seed, which both tests need.
+fn first() -> &'static [String] {
+    static FIRST: OnceLock<Vec<String>> = OnceLock::new();
+    FIRST.get_or_init(|| record(seeds()[0], "first"))
+}
+
 #[test]
 fn every_pipeline_runs_on_one_live_worker_whatever_is_killed_cut_off_or_held() {
     if let Some(seed) = number(PLAY) {
         return play(seed);
     }
-    for seed in seeds() {
+    first();
+    for seed in seeds().into_iter().skip(1) {
         record(seed, "once");
     }
 }
@@ -78,7 +86,7 @@ fn every_pipeline_runs_on_one_live_worker_whatever_is_killed_cut_off_or_held() {
 #[test]
 fn a_seed_gives_the_same_run_every_time() {
     let seed = seeds()[0];
-    let (first, second) = (record(seed, "first"), record(seed, "second"));
+    let (second, first) = (record(seed, "second"), first());
     if let Some(at) = first.iter().zip(&second).position(|(a, b)| a != b) {
         panic!("seed {seed} gave two runs, which differ at line {at}:\n{}\n{}", first[at], second[at]);
     }

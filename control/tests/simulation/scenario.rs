@@ -15,10 +15,10 @@ const SLACK_MS: u64 = 400;
 const ELECTION_MS: u64 = 2_000;
 
 /// Time in which a false alarm would have been given, ms.
-const QUIET_MS: u64 = 4_000;
+const QUIET_MS: u64 = 3_000;
 
 /// Time for which all coordinators are down, ms.
-const DARK_MS: u64 = 3_000;
+const DARK_MS: u64 = 2_000;
 
 /// Pipelines of the two groups.
 const ALPHA: usize = 3;
