@@ -13,6 +13,7 @@ mod composed;
 pub mod describe;
 pub mod diagnostic;
 pub mod eval;
+pub mod evt;
 mod expand;
 pub mod explain;
 pub mod format;

@@ -14,6 +14,15 @@ pub const BODY_BYTES: usize = 1 << 20;
 /// Bytes of the body of a batch of events.
 pub const BATCH_BODY_BYTES: usize = 16 << 20;
 
+/// Events of a batch.
+pub const BATCH_EVENTS: usize = 200_000;
+
+/// Bytes of the events of one call to a worker.
+pub const BATCH_CALL_BYTES: usize = 4 << 20;
+
+/// Errors of a batch that are told.
+pub const BATCH_ERRORS: usize = 100;
+
 /// Bytes of a program.
 pub const PROGRAM_BYTES: usize = 1 << 20;
 

@@ -13,6 +13,7 @@ mod gate;
 mod groups;
 mod health;
 mod inject;
+mod inject_batch;
 mod metrics;
 mod migrations;
 mod page;
@@ -156,6 +157,7 @@ pub fn router(rest: Arc<Rest>, others: Router) -> Router {
         .merge(workers::routes())
         .merge(groups::routes())
         .merge(inject::routes())
+        .merge(inject_batch::routes())
         .merge(connectors::routes())
         .merge(topology::routes())
         .merge(migrations::routes())

@@ -25,9 +25,15 @@ async fn worker(seen: Seen) -> String {
         }
         answer(StatusCode::OK, json!({"accepted": true, "output_events": []}))
     }
+    async fn batch(Extension(seen): Extension<Seen>, uri: http::Uri, Json(body): Json<Value>) -> Json<Value> {
+        let events = body["events"].as_array().map_or(0, Vec::len);
+        seen.lock().expect("no panic").push((uri.path().to_owned(), HeaderMap::new(), body));
+        Json(json!({"accepted": events, "output_events": [{"event_type": "Out"}], "processing_time_us": 1}))
+    }
     let graph = || async { Json(json!({"nodes": [{"id": 0}], "edges": [], "sources": [], "sinks": []})) };
     let router = Router::new()
         .route("/api/v1/pipelines/{id}/events", post(events))
+        .route("/api/v1/pipelines/{id}/events-batch", post(batch))
         .route("/api/v1/pipelines/{id}/topology", get(graph))
         .layer(Extension(seen));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
@@ -130,4 +136,28 @@ async fn operators_are_shown_by_the_worker() {
     let empty = cluster.get(&format!("/pipeline-groups/{group}/topology")).await;
     assert_eq!(empty.body, json!({"nodes": [], "edges": [], "sources": [], "sinks": []}));
     assert_eq!(cluster.get("/pipeline-groups/nobody/topology").await.status, 404);
+}
+
+#[tokio::test]
+async fn batches_are_divided_among_pipelines() {
+    let (cluster, seen) = with_worker().await;
+    cluster.post("/connectors", broker()).await;
+    let pipelines = ["first", "second"].map(|name| json!({"name": name, "source": PROGRAM}));
+    let routes = json!([{"from_pipeline": "_external", "to_pipeline": "second", "event_types": ["B"]}]);
+    let spec = json!({"name": "g", "pipelines": pipelines, "routes": routes});
+    assert_eq!(cluster.post("/pipeline-groups", spec).await.status, 201);
+    let text = "# three events\nA { i: 1 }\n@5s B { i: 2 }\nnonsense\nA { i: 3 }\n";
+    let answer = cluster.post("/pipeline-groups/g/inject-batch", json!({"events_text": text})).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert_eq!((&answer.body["events_sent"], &answer.body["events_failed"]), (&json!(3), &json!(1)));
+    assert_eq!(answer.body["output_events"], json!([{"event_type": "Out"}, {"event_type": "Out"}]));
+    assert!(answer.body["errors"][0].as_str().is_some_and(|error| error.starts_with("line 4: ")), "{answer:?}");
+    let bodies: Vec<Value> = seen.lock().expect("no panic").iter().map(|(_, _, body)| body["events"].clone()).collect();
+    let event = |event_type: &str, i: u32| json!({"event_type": event_type, "fields": {"i": i}});
+    assert_eq!(bodies, [json!([event("A", 1), event("A", 3)]), json!([event("B", 2)])]);
+    let empty = cluster.post("/pipeline-groups/g/inject-batch", json!({"events_text": ""})).await;
+    assert_eq!((empty.status, &empty.body["events_sent"]), (200, &json!(0)));
+    cluster.call("DELETE", "/workers/w", None).await;
+    let gone = cluster.post("/pipeline-groups/g/inject-batch", json!({"events_text": text})).await;
+    assert_eq!((gone.status, &gone.body["code"]), (502, &json!("routing_failed")));
 }
