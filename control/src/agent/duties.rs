@@ -8,13 +8,15 @@
 //! newest one seen of its pipeline does nothing; of a pipeline at most one placement is installed; what was known before a
 //! restart does not run until it is ordered again.
 
+use super::burials::Burials;
+use super::depot::Depot;
 use super::engine::{Assignment, Ending, Engine, Event, Warrant};
 use crate::model::ids::{EpochNumber, PipelineKey};
 use crate::model::secret::Secret;
 use crate::model::state::{Client, Phase};
 use crate::wire::{Held, Order, ToAgent, ToCoordinator};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,6 +28,9 @@ const REPLACE_LIMIT: Duration = Duration::from_secs(2);
 const STATE_LIMIT: Duration = Duration::from_secs(15);
 /// How long the answer to recorded clients may take before they are sent again.
 const RECORD_LIMIT: Duration = Duration::from_secs(3);
+
+/// Pipelines whose newest epoch is remembered. Over it some of those that are gone are forgotten: warrants guard all the same.
+const EPOCHS_REMEMBERED: usize = 65_536;
 
 /// What is kept over restarts.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -82,8 +87,8 @@ enum Stage {
 /// A placement that is ending.
 struct Stopping {
     epoch: EpochNumber,
-    /// When its connections are cut; `None`: they are.
-    cut_at: Option<Duration>,
+    /// When its connections are cut, and cut again should that not have helped.
+    cut_at: Duration,
 }
 
 /// See the module's head.
@@ -96,14 +101,17 @@ pub struct Duties {
     /// Those that were asked to let go, and to whom.
     releasing: BTreeMap<PipelineKey, Handover>,
     /// States of others that have come for placements to be.
-    arrived: BTreeMap<(PipelineKey, EpochNumber), Arc<[u8]>>,
-    /// States that were let go of here, until somebody else has them for certain.
-    own_states: BTreeMap<PipelineKey, Arc<[u8]>>,
-    burying: BTreeSet<String>,
+    arrived: Depot,
+    /// States that were let go of here, with the epochs of their successors, until somebody else has them for certain.
+    own_states: BTreeMap<PipelineKey, (EpochNumber, Arc<[u8]>)>,
+    burials: Burials,
     next_request: u64,
     outbox: Vec<ToCoordinator>,
     handovers: Vec<Handover>,
+    /// Has something changed that is to be kept?
     dirty: bool,
+    /// Has something changed that is shown?
+    shown_changed: bool,
 }
 
 impl Duties {
@@ -117,13 +125,14 @@ impl Duties {
             newest: books.newest,
             stopping: BTreeMap::new(),
             releasing: BTreeMap::new(),
-            arrived: BTreeMap::new(),
+            arrived: Depot::default(),
             own_states: BTreeMap::new(),
-            burying: BTreeSet::new(),
+            burials: Burials::default(),
             next_request: 1,
             outbox: Vec::new(),
             handovers: Vec::new(),
             dirty: false,
+            shown_changed: false,
         }
     }
 
@@ -140,10 +149,9 @@ impl Duties {
             ToAgent::Recorded { request, refused } => self.recorded(request, refused, now, now_ms),
             ToAgent::Bury { sessions } => {
                 for (client, connector) in sessions {
-                    if self.burying.insert(client.clone()) {
-                        self.engine.bury(&client, &connector);
-                    }
+                    self.burials.add(now, client, connector);
                 }
+                self.bury(now);
             }
             ToAgent::Welcome { .. }
             | ToAgent::Refused { .. }
@@ -165,11 +173,10 @@ impl Duties {
             Event::Stopped { pipeline, epoch } => self.stopped(&pipeline, epoch, now, now_ms),
             Event::Released { pipeline, epoch, state } => self.released(&pipeline, epoch, state),
             Event::Buried { client, result } => {
-                self.burying.remove(&client);
-                match result {
-                    Ok(()) => self.outbox.push(ToCoordinator::Buried { clients: vec![client] }),
-                    // Coordinators ask again until it is gone.
-                    Err(why) => tracing::debug!(client, why, "a session could not be removed at its broker so far"),
+                if self.burials.ended(now, &client, &result) {
+                    self.outbox.push(ToCoordinator::Buried { clients: vec![client] });
+                } else if let Err(why) = result {
+                    tracing::debug!(client, why, "a session could not be removed at its broker so far");
                 }
             }
         }
@@ -177,10 +184,12 @@ impl Duties {
 
     /// Does what is due.
     pub fn tick(&mut self, now: Duration, now_ms: u64) {
+        self.bury(now);
+        self.arrived.tick(now);
         let mut cut = Vec::new();
         for (key, stopping) in &mut self.stopping {
-            if stopping.cut_at.is_some_and(|at| at <= now) {
-                stopping.cut_at = None;
+            if stopping.cut_at <= now {
+                stopping.cut_at = now + STOP_LIMIT;
                 cut.push((key.clone(), stopping.epoch));
             }
         }
@@ -224,19 +233,38 @@ impl Duties {
         keys.iter().for_each(|key| self.begin(key, now, now_ms));
     }
 
-    /// A state has come from another worker.
-    pub fn state_arrived(&mut self, key: PipelineKey, epoch: EpochNumber, state: Arc<[u8]>, now_ms: u64) {
+    /// A state has come from another worker; it is kept, or why not.
+    pub fn state_arrived(
+        &mut self,
+        key: PipelineKey,
+        epoch: EpochNumber,
+        state: Arc<[u8]>,
+        now: Duration,
+        now_ms: u64,
+    ) -> Result<(), String> {
+        let newest = self.newest.get(&key).copied().unwrap_or(0);
+        if epoch < newest {
+            return Err(format!("epoch {epoch} of {key} is older than {newest}, which was seen already"));
+        }
+        self.arrived.put(now, key.clone(), epoch, state)?;
         let waits = |duty: &Duty| duty.order.epoch == epoch && matches!(duty.stage, Stage::AwaitingState { .. });
-        let waits = self.duties.get(&key).is_some_and(waits);
-        self.arrived.insert((key.clone(), epoch), state);
-        if waits {
+        if self.duties.get(&key).is_some_and(waits) {
             self.start(&key, now_ms);
+        }
+        Ok(())
+    }
+
+    /// Begins to remove sessions, but not while something is ending here, which may use them still.
+    fn bury(&mut self, now: Duration) {
+        let stopping = !self.stopping.is_empty();
+        for (client, connector) in self.burials.begin(now, |_| stopping) {
+            self.engine.bury(&client, &connector);
         }
     }
 
     /// A state has reached the successor, or not.
     pub fn handed_over(&mut self, handover: &Handover, result: Result<(), String>, now_ms: u64) {
-        let current = |duty: &Duty| duty.order.epoch == handover.epoch;
+        let current = |duty: &Duty| duty.order.epoch == handover.epoch && duty.stage == Stage::LetGo;
         if !self.duties.get(&handover.pipeline).is_some_and(current) {
             return;
         }
@@ -256,7 +284,7 @@ impl Duties {
         for (key, epoch) in keys {
             let installed = self.duties[&key].stage == Stage::Installed;
             if installed && self.engine.stop(&key, epoch, ending).is_ok() {
-                self.stopping.insert(key, Stopping { epoch, cut_at: Some(now + STOP_LIMIT) });
+                self.stopping.insert(key, Stopping { epoch, cut_at: now + STOP_LIMIT });
             }
         }
     }
@@ -286,7 +314,13 @@ impl Duties {
         if !std::mem::take(&mut self.dirty) {
             return None;
         }
+        self.shown_changed = true;
         Some(self.books())
+    }
+
+    /// Has something that is shown changed since the last call? What is kept is shown.
+    pub fn take_shown_changed(&mut self) -> bool {
+        std::mem::take(&mut self.shown_changed)
     }
 
     /// What is to be kept.
@@ -315,7 +349,18 @@ impl Duties {
             *newest = epoch;
             self.dirty = true;
         }
+        self.forget_epochs();
         true
+    }
+
+    fn forget_epochs(&mut self) {
+        let excess = self.newest.len().saturating_sub(EPOCHS_REMEMBERED);
+        if excess == 0 {
+            return;
+        }
+        let gone = self.newest.keys().filter(|key| !self.duties.contains_key(key)).take(excess);
+        let gone: Vec<PipelineKey> = gone.cloned().collect();
+        gone.iter().for_each(|key| _ = self.newest.remove(key));
     }
 
     fn install(&mut self, order: Order, now: Duration, now_ms: u64) {
@@ -328,11 +373,11 @@ impl Duties {
             if of == epoch && installed {
                 return self.report(&key);
             }
-            if of == epoch && self.duties[&key].stage != Stage::Unconfirmed {
+            if of == epoch && !self.begins_again(&key) {
                 return;
             }
             if installed && self.engine.stop(&key, of, Ending::Graceful).is_ok() {
-                self.stopping.insert(key.clone(), Stopping { epoch: of, cut_at: Some(now + REPLACE_LIMIT) });
+                self.stopping.insert(key.clone(), Stopping { epoch: of, cut_at: now + REPLACE_LIMIT });
             }
         }
         self.releasing.remove(&key);
@@ -342,6 +387,16 @@ impl Duties {
         if !self.stopping.contains_key(&key) {
             self.begin(&key, now, now_ms);
         }
+    }
+
+    /// Does an order that comes again begin something? Not what is on its way already; but what was known from before a restart,
+    /// and what has stopped for a move that did not come about.
+    fn begins_again(&self, key: &PipelineKey) -> bool {
+        self.duties.get(key).is_none_or(|duty| match duty.stage {
+            Stage::Unconfirmed => true,
+            Stage::LetGo => duty.phase != Phase::Released,
+            _ => false,
+        })
     }
 
     /// Sees to it that the clients of a pipeline are recorded, then goes on.
@@ -373,8 +428,9 @@ impl Duties {
 
     fn recorded_all(&mut self, key: &PipelineKey, now: Duration, now_ms: u64) {
         let Some(duty) = self.duties.get_mut(key) else { return };
-        let waits = duty.order.state_comes && !self.own_states.contains_key(key);
-        if waits && !self.arrived.contains_key(&(key.clone(), duty.order.epoch)) {
+        let is_here = self.arrived.has(key, duty.order.epoch)
+            || self.own_states.get(key).is_some_and(|(successor, _)| is_newest(&duty.order, *successor));
+        if duty.order.state_comes && !is_here {
             duty.stage = Stage::AwaitingState { until: now + STATE_LIMIT };
             return;
         }
@@ -383,8 +439,9 @@ impl Duties {
 
     fn start(&mut self, key: &PipelineKey, now_ms: u64) {
         let Some(duty) = self.duties.get_mut(key) else { return };
-        let arrived = self.arrived.remove(&(key.clone(), duty.order.epoch));
-        let state = arrived.or_else(|| self.own_states.remove(key));
+        let arrived = self.arrived.take(key, duty.order.epoch);
+        let own = self.own_states.remove(key).filter(|(successor, _)| is_newest(&duty.order, *successor));
+        let state = arrived.or(own.map(|(_, state)| state));
         let assignment = Assignment { order: duty.order.clone(), state, warrant: self.warrant.clone() };
         match self.engine.install(assignment) {
             Ok(()) => duty.stage = Stage::Installed,
@@ -410,7 +467,7 @@ impl Duties {
         self.own_states.remove(key);
         self.releasing.remove(key);
         if duty.stage == Stage::Installed && self.engine.stop(key, duty.order.epoch, Ending::Graceful).is_ok() {
-            let stopping = Stopping { epoch: duty.order.epoch, cut_at: Some(now + STOP_LIMIT) };
+            let stopping = Stopping { epoch: duty.order.epoch, cut_at: now + STOP_LIMIT };
             self.stopping.insert(key.clone(), stopping);
         }
     }
@@ -434,7 +491,7 @@ impl Duties {
                 if let Some(duty) = self.duties.get_mut(key) {
                     duty.stage = Stage::LetGo;
                 }
-                self.own_states.insert(key.clone(), state.clone());
+                self.own_states.insert(key.clone(), (handover.successor_epoch, state.clone()));
                 self.handovers.push(Handover { state, ..handover });
             }
             Err(why) => tracing::warn!(pipeline = %key, why, "it goes on here: its state could not be taken"),
@@ -462,6 +519,7 @@ impl Duties {
         if duty.phase != phase {
             duty.phase = phase;
             duty.since_ms = now_ms;
+            self.shown_changed = true;
             self.report(key);
         }
     }
@@ -472,6 +530,12 @@ impl Duties {
             self.outbox.push(ToCoordinator::Report { pipeline: key.clone(), epoch, phase });
         }
     }
+}
+
+/// Is a state that was let go of here, for a successor of this epoch, the newest one there is? It is if that one never came to
+/// be; afterwards a coordinator has to say so.
+fn is_newest(order: &Order, successor_epoch: EpochNumber) -> bool {
+    order.epoch <= successor_epoch || order.state_comes
 }
 
 /// Is everything that a pipeline will make known already, so that nothing is left behind if this worker dies now?

@@ -158,12 +158,12 @@ async fn a_state_that_comes_is_waited_for_and_missed_when_it_does_not() {
     bench.install(comes("p"));
     bench.install(comes("q"));
     assert!(bench.runs().is_empty());
-    bench.duties.state_arrived(key("p"), 1, Arc::from(vec![1]), 0);
+    bench.duties.state_arrived(key("p"), 1, Arc::from(vec![1]), NOW, 0).expect("it is kept");
     assert_eq!(bench.runs(), [("p".to_owned(), 1)]);
     bench.duties.tick(STATE_LIMIT, 0);
     let failed = bench.duties.held().into_iter().find(|held| held.pipeline == key("q")).expect("it is held");
     assert!(matches!(failed.phase, Phase::Failed { .. }), "{failed:?}");
-    bench.duties.state_arrived(key("r"), 1, Arc::from(vec![1]), 0);
+    bench.duties.state_arrived(key("r"), 1, Arc::from(vec![1]), NOW, 0).expect("it is kept");
     bench.install(comes("r"));
     assert!(bench.runs().contains(&("r".to_owned(), 1)), "it was there before the order");
 }
@@ -189,6 +189,74 @@ async fn a_released_pipeline_hands_its_state_over_and_can_take_it_back() {
     assert!(matches!(&outbox[..], [ToCoordinator::Report { phase: Phase::Released, epoch: 1, .. }]), "{outbox:?}");
     bench.install(Order { state_comes: true, ..order("p", 3) });
     assert_eq!(bench.runs(), [("p".to_owned(), 3)], "it has its state still");
+}
+
+#[tokio::test]
+async fn one_whose_state_nobody_took_goes_on_here_when_it_is_ordered_again() {
+    let mut bench = Bench::new();
+    bench.install(order("p", 1));
+    let release = ToAgent::Release {
+        pipeline: key("p"),
+        epoch: 1,
+        successor: "http://other".into(),
+        api_key: None,
+        successor_epoch: 2,
+    };
+    bench.duties.frame(release, NOW, 0);
+    bench.pump();
+    let handovers = bench.duties.take_handovers();
+    bench.duties.handed_over(&handovers[0], Err("nobody is there".into()), 0);
+    assert!(bench.runs().is_empty());
+    bench.install(order("p", 1));
+    assert_eq!(bench.runs(), [("p".to_owned(), 1)]);
+    // A late answer of the successor is about what does not exist any more.
+    bench.duties.handed_over(&handovers[0], Ok(()), 0);
+    assert_ne!(bench.duties.held()[0].phase, Phase::Released);
+}
+
+#[test]
+fn a_state_is_used_again_only_if_nobody_can_have_a_newer_one() {
+    assert!(is_newest(&order("p", 2), 2), "the successor never came to be");
+    assert!(!is_newest(&order("p", 3), 2), "the successor may have run");
+    assert!(is_newest(&Order { state_comes: true, ..order("p", 3) }, 2), "a coordinator says that it has not");
+}
+
+#[tokio::test]
+async fn a_state_for_an_older_placement_is_refused() {
+    let mut bench = Bench::new();
+    bench.install(order("p", 3));
+    assert!(bench.duties.state_arrived(key("p"), 2, Arc::from(vec![1]), NOW, 0).is_err());
+}
+
+#[tokio::test]
+async fn a_new_coordinator_is_told_what_it_was_not_told_in_the_first_frame() {
+    let mut bench = Bench::new();
+    bench.install(order("p", 1));
+    let said = bench.duties.held();
+    let phase = Phase::Running;
+    bench.duties.event(Event::Phase { pipeline: key("p"), epoch: 1, phase }, NOW, 0);
+    bench.duties.take_outbox();
+    bench.duties.connected(&said, NOW, 0);
+    let outbox = bench.duties.take_outbox();
+    assert!(matches!(&outbox[..], [ToCoordinator::Report { phase: Phase::Running, epoch: 1, .. }]), "{outbox:?}");
+    let held = bench.duties.held();
+    bench.duties.connected(&held, NOW, 0);
+    assert!(bench.duties.take_outbox().is_empty(), "it knows already");
+}
+
+#[tokio::test]
+async fn sessions_are_not_buried_while_something_may_use_them() {
+    let mut bench = Bench::new();
+    bench.install(order("p", 1));
+    bench.duties.frame(ToAgent::Remove { pipeline: key("p"), epoch: 1 }, NOW, 0);
+    bench.duties.frame(ToAgent::Bury { sessions: BTreeMap::from([("c".to_owned(), client().1.connector)]) }, NOW, 0);
+    // Only now it is heard that the pipeline has stopped.
+    bench.pump();
+    assert!(bench.duties.take_outbox().is_empty());
+    bench.duties.tick(Duration::from_secs(1), 0);
+    bench.pump();
+    let outbox = bench.duties.take_outbox();
+    assert!(matches!(&outbox[..], [ToCoordinator::Buried { .. }]), "{outbox:?}");
 }
 
 #[tokio::test]

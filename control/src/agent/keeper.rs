@@ -12,7 +12,7 @@ use crate::wire::{Held, ToAgent, ToCoordinator};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, interval};
 
 /// Messages that may wait for the keeper; who brings more waits.
@@ -29,7 +29,13 @@ pub enum ToKeeper {
     /// There is no socket.
     Down,
     /// A state has come from another worker.
-    State { pipeline: PipelineKey, epoch: EpochNumber, state: Arc<[u8]> },
+    State {
+        pipeline: PipelineKey,
+        epoch: EpochNumber,
+        state: Arc<[u8]>,
+        /// Says whether it is kept, or why not.
+        kept: oneshot::Sender<Result<(), String>>,
+    },
 }
 
 pub struct Parts {
@@ -135,19 +141,25 @@ impl Keeper {
                 if self.cluster != Some(cluster) {
                     self.cluster = Some(cluster);
                     self.keep();
+                    self.post();
                 }
                 self.duties.connected(&said, now, now_ms);
             }
             ToKeeper::Frame(frame) => self.duties.frame(frame, now, now_ms),
             ToKeeper::Down => self.frames = None,
-            ToKeeper::State { pipeline, epoch, state } => self.duties.state_arrived(pipeline, epoch, state, now_ms),
+            ToKeeper::State { pipeline, epoch, state, kept } => {
+                // Who brought it may have given up.
+                _ = kept.send(self.duties.state_arrived(pipeline, epoch, state, now, now_ms));
+            }
         }
     }
 
     /// What has changed is kept, shown and sent, in this order.
     fn settle(&mut self) {
         self.keep_if_changed();
-        self.post();
+        if self.duties.take_shown_changed() {
+            self.post();
+        }
         for frame in self.duties.take_outbox() {
             // Without a socket, or when it takes no more, the next Hello says all that matters.
             let Some(frames) = &self.frames else { continue };

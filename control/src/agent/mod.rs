@@ -10,6 +10,8 @@
 
 mod beats;
 pub mod bookkeeping;
+mod burials;
+mod depot;
 mod duties;
 pub mod engine;
 mod handover;
@@ -124,7 +126,7 @@ impl Agent {
             _ = events.send(event);
         }));
         let http = HttpClient::new(seams.net.clone());
-        let arrivals = Arc::new(Arrivals::new(to_keeper.clone()));
+        let arrivals = Arc::new(Arrivals::new(to_keeper.clone(), config.api_key.clone()));
         let desk = warrant::Desk::default();
         let line = line::Line {
             config: config.clone(),
@@ -212,3 +214,6 @@ impl AgentConfig {
 fn uptime(began: Instant) -> Duration {
     began.elapsed()
 }
+
+#[cfg(test)]
+mod tests;
