@@ -202,10 +202,10 @@ impl Keeper {
     /// Ends it when everything under way is finished, or the time for that is over.
     fn finish(&self, open: &Open) -> Option<String> {
         let deadline = Instant::now() + GRACE;
-        let task = self.lock().task;
         open.pipeline.stop.request();
         while open.run.ended().is_none() {
-            let is_urgent = self.wait(LOOK_AT_END, task) == Some(Task::Stop(Ending::Now));
+            let known = Some(Task::Stop(Ending::Graceful));
+            let is_urgent = self.wait(LOOK_AT_END, known) == Some(Task::Stop(Ending::Now));
             if is_urgent || Instant::now() >= deadline || links::are_superseded(&open.pipeline.links()) {
                 return self.end(open);
             }
@@ -220,7 +220,8 @@ impl Keeper {
     /// Once it has begun it waits as long as it takes: who gives up has lost the state.
     fn release(&self, shared: &Shared, open: &Open, ended: bool) -> Released {
         if let Some(reason) = unfit(open, ended) {
-            self.lock().task = None;
+            // An order to stop may have come meanwhile.
+            self.lock().task.take_if(|task| *task == Task::Release);
             self.tell_released(shared, Err(reason));
             return Released::GoesOn;
         }
