@@ -27,6 +27,9 @@ const EPOCH_S: u64 = 1_700_000_000;
 /// Time of a run at the most, s.
 const RUN_S: u64 = 300;
 
+/// Lines of the record that are shown when a run has failed.
+const SHOWN: usize = 80;
+
 /// Time for everything that has no deadline of its own, ms.
 pub const PATIENCE_MS: u64 = 20_000;
 
@@ -146,9 +149,7 @@ impl Cluster {
             }
             self.sim.step().expect("no host fails");
         }
-        let record = self.world.record();
-        let tail = record[record.len().saturating_sub(60)..].join("\n");
-        panic!("not within {limit_ms} ms: {what}. The end of the record:\n{tail}");
+        panic!("not within {limit_ms} ms: {what}");
     }
 
     /// The newest state that is shown.
@@ -221,6 +222,16 @@ impl Cluster {
             && self.running() == pipelines
             && self.world.connections() == pipelines
             && self.placements().values().all(is_home)
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let record = self.world.record();
+            let from = record.len().saturating_sub(SHOWN);
+            eprintln!("The end of the record:\n{}", record[from..].join("\n"));
+        }
     }
 }
 
