@@ -2,7 +2,7 @@
 
 use crate::nodes::{Nodes, await_some};
 use rarog_control::model::secret::Secret;
-use rarog_control::raft::{RaftConfig, StartError, Timings};
+use rarog_control::raft::{RaftConfig, StartError};
 use rarog_control::seams::real;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 #[test]
 fn a_cluster_forms_without_an_absent_peer_after_a_while_and_takes_it_in_later() {
     let mut nodes = Nodes::new([1, 2, 3]);
-    nodes.timings = Timings { absent_ms: 1_000, ..Timings::default() };
+    nodes.timings.absent_ms = 1_000;
     // The lowest number is the absent one.
     let since = Instant::now();
     nodes.start(2);
@@ -29,7 +29,7 @@ fn a_cluster_forms_without_an_absent_peer_after_a_while_and_takes_it_in_later() 
 #[test]
 fn a_minority_never_forms_a_cluster() {
     let mut nodes = Nodes::new([1, 2, 3]);
-    nodes.timings = Timings { absent_ms: 100, ..Timings::default() };
+    nodes.timings.absent_ms = 100;
     nodes.start(1);
     std::thread::sleep(Duration::from_millis(600));
     assert_eq!(nodes.node(1).leadership().leader, None);
@@ -74,7 +74,7 @@ fn a_node_that_lost_its_disk_learns_before_it_votes_again() {
 #[test]
 fn two_nodes_that_lost_their_disks_do_not_make_a_majority() {
     let mut nodes = Nodes::new([1, 2, 3]);
-    nodes.timings = Timings { absent_ms: 200, ..Timings::default() };
+    nodes.timings.absent_ms = 200;
     nodes.start_all();
     nodes.put(1, "a");
     nodes.await_connector("a");
@@ -85,6 +85,8 @@ fn two_nodes_that_lost_their_disks_do_not_make_a_majority() {
     }
     nodes.start(1);
     nodes.start(2);
+    await_some("3 has lost its leader", || nodes.node(3).leadership().leader.is_none().then_some(()));
+    // Long enough for what must not happen.
     std::thread::sleep(Duration::from_millis(1_000));
     for node in [1, 2, 3] {
         assert_eq!(nodes.node(node).leadership().leader, None, "node {node}");
@@ -141,7 +143,7 @@ fn a_node_of_another_cluster_is_refused_and_both_are_named() {
         let file = file.expect("readable");
         std::fs::copy(file.path(), nodes.folder(3).join(file.file_name())).expect("writable");
     }
-    nodes.timings = Timings { absent_ms: 200, ..Timings::default() };
+    nodes.timings.absent_ms = 200;
     let alone = RaftConfig { peers: nodes.peers(), ..other.config(3) };
     nodes.start(1);
     nodes.start(2);
@@ -182,7 +184,7 @@ fn a_node_has_to_be_among_its_peers() {
 #[test]
 fn nodes_without_the_key_are_kept_out() {
     let mut nodes = Nodes::new([1, 2, 3]);
-    nodes.timings = Timings { absent_ms: 200, ..Timings::default() };
+    nodes.timings.absent_ms = 200;
     nodes.key = Some(Secret::new("right"));
     nodes.start(1);
     nodes.start(2);

@@ -11,6 +11,7 @@ use std::future::Future;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 
@@ -20,7 +21,13 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 /// Time that a leader is waited for.
 pub const LEADER_PATIENCE: Duration = Duration::from_secs(5);
 
+/// Clusters that run at the same time; more would keep each other from meeting their deadlines.
+const CLUSTERS: usize = 2;
+
 static NUMBER: AtomicU32 = AtomicU32::new(0);
+
+static RUNNING: Mutex<usize> = Mutex::new(0);
+static ENDED: Condvar = Condvar::new();
 
 /// Nodes of one test, and their folders, which are gone when it ends.
 pub struct Nodes {
@@ -39,10 +46,15 @@ struct Node {
 impl Nodes {
     /// Nodes with these numbers, none of which runs.
     pub fn new(numbers: impl IntoIterator<Item = NodeId>) -> Nodes {
+        let running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
+        let free = ENDED.wait_while(running, |running| *running >= CLUSTERS);
+        *free.unwrap_or_else(PoisonError::into_inner) += 1;
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let folder = std::env::temp_dir().join(format!("rarog-raft-{}-{number}", std::process::id()));
         let addresses = numbers.into_iter().map(|node| (node, free_address(number))).collect();
-        Nodes { folder, timings: Timings::default(), key: None, addresses, running: BTreeMap::new() }
+        // Machines that run tests do other things as well.
+        let timings = Timings { heartbeat_ms: 100, election_min_ms: 400, election_max_ms: 800, ..Timings::default() };
+        Nodes { folder, timings, key: None, addresses, running: BTreeMap::new() }
     }
 
     pub fn url(&self, node: NodeId) -> String {
@@ -175,6 +187,8 @@ impl Drop for Nodes {
         }
         // A node that has just been killed may still write; what is left over is small and in the temporary folder.
         drop(std::fs::remove_dir_all(&self.folder));
+        *RUNNING.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
+        ENDED.notify_all();
     }
 }
 

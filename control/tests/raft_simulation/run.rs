@@ -31,8 +31,6 @@ pub struct Run {
     down: BTreeSet<u64>,
     /// Pairs that do not reach each other.
     cut: BTreeSet<(u64, u64)>,
-    /// Has a node lost its disk since all were whole?
-    has_lost: bool,
 }
 
 impl Run {
@@ -55,7 +53,7 @@ impl Run {
             let (nodes, history, delay_ms) = (nodes.clone(), history.clone(), draw.below(3_000));
             sim.host(name(node), move || serve(node, nodes.clone(), host.clone(), history.clone(), delay_ms));
         }
-        Run { seed, sim, hosts, history, draw, down: BTreeSet::new(), cut: BTreeSet::new(), has_lost: false }
+        Run { seed, sim, hosts, history, draw, down: BTreeSet::new(), cut: BTreeSet::new() }
     }
 
     /// Plays it; gives the record of what happened.
@@ -120,7 +118,6 @@ impl Run {
             self.sim.step().expect("the hosts do not fail");
         }
         self.history.check();
-        self.has_lost &= !self.history.is_whole(self.hosts.len());
     }
 
     /// Does something to the nodes, or undoes it.
@@ -140,9 +137,8 @@ impl Run {
                 self.sim.partition(name(node), name(other));
                 self.cut.insert((node, other));
             }
-            // One disk may be lost at any time; the next one when all are whole again.
-            7 if !self.has_lost && !self.down.contains(&node) => {
-                self.has_lost = true;
+            // While another node is on its way back to a vote, those that have one may be too few to lose any.
+            7 if self.down.is_empty() && self.history.is_whole(nodes.len()) => {
                 self.crash(node);
                 self.note(format_args!("{node} loses its disk"));
                 let disk = &self.hosts[&node].disk;
