@@ -20,6 +20,8 @@ use rarog_lang::render::{Position, SourceText};
 use serde::Serialize;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::task::block_in_place;
 
 /// Bytes of program text whose plans are kept.
 pub const CACHE_BYTES: usize = 16 << 20;
@@ -169,7 +171,17 @@ fn front_end(source: &str, connectors: &BTreeMap<String, Connector>) -> (Compile
     // All were checked when they were stored; one that an older build stored and this one refuses is as good as missing.
     let registered: Vec<_> = connectors.values().filter_map(|connector| registered(&connector.spec).ok()).collect();
     let options = Options { name: "<pipeline>".into(), imports: None, cluster_connectors: &registered };
-    (compile(source, &options), registered)
+    let compiled = aside(|| compile(source, &options));
+    (compiled, registered)
+}
+
+/// Does something long on the thread that asks, after the runtime has moved to others what that thread has to do besides:
+/// heartbeats and probes do not wait for a compiler. A runtime of one thread, as simulations have it, waits.
+fn aside<T>(work: impl FnOnce() -> T) -> T {
+    match Handle::try_current().map(|runtime| runtime.runtime_flavor()) {
+        Ok(RuntimeFlavor::MultiThread) => block_in_place(work),
+        _ => work(),
+    }
 }
 
 fn program(

@@ -142,7 +142,7 @@ impl Coordinator {
             clock: seams.clock.clone(),
             entropy: seams.entropy.clone(),
         };
-        let counters = Arc::new(Counters::default());
+        let (counters, is_open) = (Arc::new(Counters::default()), config.keys.is_open());
         let others = consensus.routes().merge(hub.router()).merge(digests.router());
         let rest = Arc::new(Rest {
             ledger: Arc::new(consensus.clone()),
@@ -172,6 +172,9 @@ impl Coordinator {
                 }
             }),
         ];
+        if is_open {
+            tracing::warn!("no key is configured: whoever reaches {address} may register workers and deploy");
+        }
         tracing::info!(node = config.node, address, "coordinator listens on {address}");
         Ok(Coordinator { consensus, hub, address, stop, serving, loops })
     }

@@ -188,3 +188,31 @@ async fn what_cannot_work_is_refused_at_the_start() {
         assert!(error.contains(expected), "{error} lacks {expected}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn health_does_not_wait_for_a_compiler() {
+    let folder = Folder::new();
+    let coordinator = start(&CoordinatorConfig::alone("127.0.0.1:0"), &folder).await;
+    let address = coordinator.address().to_owned();
+    Client::of(&address, None).until_ready().await;
+    // More than there are threads, each almost as long as a body may be.
+    let program: String = (0..40_000).map(|at| format!("let a{at} = {at} + 1\n")).collect();
+    let compiling: Vec<_> = (0..4)
+        .map(|_| {
+            let (client, body) = (Client::of(&address, None), json!({"source": program}));
+            tokio::spawn(async move { client.call(Method::POST, "/api/v1/cluster/validate", Some(body)).await.status })
+        })
+        .collect();
+    let client = Client::of(&address, None);
+    let mut asked = 0;
+    while !compiling.iter().all(|task| task.is_finished()) {
+        let answer = tokio::time::timeout(Duration::from_secs(2), client.get("/health")).await;
+        assert_eq!(answer.expect("it waits for nobody").0, 200);
+        asked += 1;
+    }
+    assert!(asked > 0, "it was asked meanwhile");
+    for task in compiling {
+        assert_eq!(task.await.expect("no panic").as_u16(), 200);
+    }
+    coordinator.shutdown().await;
+}

@@ -6,6 +6,7 @@
 
 use super::ids::{PipelineKey, Uuid};
 use rarog_lang::hash::hash128;
+use serde_json::Value;
 
 /// Characters of a client id at the most.
 pub const CLIENT_ID_LIMIT_CHARS: usize = 64;
@@ -78,6 +79,20 @@ pub fn client_id(pipeline: Uuid, incarnation: u64, connector: &str, end: End, pr
         char::from(ALPHABET[five_bits as usize])
     }));
     id
+}
+
+/// The replica for a record with this key, wherever it comes in. Texts count as they are, all else as JSON.
+///
+/// ```
+/// use rarog_control::model::names::replica_of;
+/// use serde_json::json;
+///
+/// assert_eq!(replica_of(&json!("s1"), 64), 16);
+/// assert_eq!(replica_of(&json!(1), 64), replica_of(&json!("1"), 64));
+/// ```
+pub fn replica_of(key: &Value, replicas: u16) -> u16 {
+    let text = key.as_str().map_or_else(|| key.to_string(), str::to_owned);
+    u16::try_from(hash128(text.as_bytes()).0 % u64::from(replicas.max(1))).expect("it is less than a u16")
 }
 
 /// Hashes parts so that no two lists of parts give the same bytes.

@@ -4,8 +4,8 @@
 //! Invariant: of each message exactly one replica thinks that it is its own, whatever is in it.
 
 use crate::run::live::party::{Payloads, Share};
+use rarog_control::model::names::replica_of;
 use rarog_control::wire::Order;
-use rarog_lang::hash::hash128;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 use std::fmt;
@@ -24,12 +24,6 @@ pub fn share(order: &Order) -> Option<Share> {
     let (replica, replicas) = (pipeline.replica, order.replicas);
     let is_its = move |payload: &[u8]| replica_of(&key_of(payload, &field), replicas) == replica;
     Some(Share::Payloads(Payloads::new(is_its)))
-}
-
-/// The replica for a key. Texts count as they are, all else as JSON.
-pub fn replica_of(key: &Value, replicas: u16) -> u16 {
-    let text = key.as_str().map_or_else(|| key.to_string(), str::to_owned);
-    (hash128(text.as_bytes()).0 % u64::from(replicas.max(1))) as u16
 }
 
 /// The value of a field of a message, which may stand within `data`; null if there is none.

@@ -17,6 +17,7 @@ use crate::model::command::{Change, Outcome};
 use crate::model::ids::Uuid;
 use crate::model::spec::GroupSpec;
 use crate::model::state::{Facts, Group, State as ClusterState, Worker};
+use crate::raft::SubmitError;
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -100,6 +101,10 @@ async fn remove(State(rest): Context, Segments(id): Segments<String>) -> Result<
 
 async fn deploy(rest: &Rest, reading: Reading, spec: GroupSpec, how: How) -> Result<Response, ApiError> {
     check_group(&spec).map_err(ApiError::invalid)?;
+    if reading.state.cluster.is_none() {
+        // It has not formed, or this coordinator has not joined it.
+        return Err(SubmitError::NoLeader.into());
+    }
     let facts = compile(rest, &reading.state, &spec).await?;
     let existing = reading.state.groups.iter().find(|(_, group)| group.spec.name == spec.name);
     if let Some((id, group)) = existing

@@ -10,6 +10,7 @@ use crate::coordinator::auth::KEY_HEADER;
 use crate::coordinator::error::ApiError;
 use crate::coordinator::limits::WORKER_TIMEOUT;
 use crate::model::ids::WorkerId;
+use crate::model::names::replica_of;
 use crate::model::spec::{GroupSpec, PipelineSpec};
 use crate::model::state::{Group, State as ClusterState};
 use axum::Router;
@@ -18,7 +19,6 @@ use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::Response;
 use axum::routing::post;
 use bytes::Bytes;
-use rarog_lang::hash::hash128;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
@@ -94,15 +94,10 @@ fn share(rest: &Rest, spec: &PipelineSpec, replicas: u16, event: &Event) -> u16 
     if replicas <= 1 {
         return 0;
     }
-    let number = match &spec.partition_key {
-        Some(key) => {
-            let value = event.fields.get(key).unwrap_or(&Value::Null);
-            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            hash128(text.as_bytes()).0
-        }
-        None => rest.next_turn(),
-    };
-    u16::try_from(number % u64::from(replicas)).expect("it is less than the number of replicas")
+    match &spec.partition_key {
+        Some(key) => replica_of(event.fields.get(key).unwrap_or(&Value::Null), replicas),
+        None => u16::try_from(rest.next_turn() % u64::from(replicas)).expect("it is less than the number of replicas"),
+    }
 }
 
 /// Hands a request on to the worker of a placement, with the key that it asks for; its answer, or 502 with what it said.
