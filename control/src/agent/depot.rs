@@ -19,7 +19,13 @@ pub const STATE_WAITS: Duration = Duration::from_secs(120);
 /// See the module's head.
 #[derive(Debug, Default)]
 pub struct Depot {
-    states: BTreeMap<(PipelineKey, EpochNumber), (Arc<[u8]>, Duration)>,
+    states: BTreeMap<(PipelineKey, EpochNumber), Waiting>,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    state: Arc<[u8]>,
+    until: Duration,
 }
 
 impl Depot {
@@ -35,11 +41,11 @@ impl Depot {
         if self.states.len() >= WAITING_STATES {
             return Err("too many states wait here already");
         }
-        let bytes: usize = self.states.values().map(|(state, _)| state.len()).sum();
+        let bytes: usize = self.states.values().map(|waiting| waiting.state.len()).sum();
         if bytes + state.len() > WAITING_BYTES {
             return Err("the states that wait here already are too large together");
         }
-        self.states.insert((key, epoch), (state, now + STATE_WAITS));
+        self.states.insert((key, epoch), Waiting { state, until: now + STATE_WAITS });
         Ok(())
     }
 
@@ -52,12 +58,12 @@ impl Depot {
     pub fn take(&mut self, key: &PipelineKey, epoch: EpochNumber) -> Option<Arc<[u8]>> {
         let found = self.states.remove(&(key.clone(), epoch));
         self.states.retain(|(kept, other), _| kept != key || *other > epoch);
-        found.map(|(state, _)| state)
+        found.map(|waiting| waiting.state)
     }
 
     /// Forgets what has waited for too long.
     pub fn tick(&mut self, now: Duration) {
-        self.states.retain(|_, (_, until)| *until > now);
+        self.states.retain(|_, waiting| waiting.until > now);
     }
 }
 
