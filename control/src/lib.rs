@@ -17,3 +17,4 @@ pub mod model;
 pub mod raft;
 pub mod seams;
 pub mod wire;
+pub mod worker;

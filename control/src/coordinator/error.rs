@@ -42,7 +42,8 @@ impl ApiError {
         ApiError { status, code, message: message.into(), retry_after_s: None, more: Map::new() }
     }
 
-    fn retry_after(mut self, seconds: u64) -> ApiError {
+    /// The same, with the time after which it is worth trying again.
+    pub fn retry_after(mut self, seconds: u64) -> ApiError {
         self.retry_after_s = Some(seconds);
         self
     }

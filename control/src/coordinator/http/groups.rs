@@ -107,13 +107,14 @@ async fn deploy(rest: &Rest, reading: Reading, spec: GroupSpec, how: How) -> Res
     }
     let facts = compile(rest, &reading.state, &spec).await?;
     let existing = reading.state.groups.iter().find(|(_, group)| group.spec.name == spec.name);
+    let is_new = existing.is_none();
     if let Some((id, group)) = existing
         && group.spec == spec
     {
         return Ok(reading.answer(GroupView::of(*id, group, &reading.state, rest.clock.now_ms())));
     }
     let is_ready = reading.state.workers.values().any(Worker::takes_pipelines);
-    if existing.is_none() {
+    if is_new {
         if !is_ready && !how.wait_for_workers {
             return Err(ApiError::no_workers_available());
         }
@@ -125,13 +126,13 @@ async fn deploy(rest: &Rest, reading: Reading, spec: GroupSpec, how: How) -> Res
     let change = Change::Deploy { id: rest.new_id(), spec, replace: how.replace, facts };
     let outcome = rest.submit(change).await;
     rest.counters.deployed(outcome.is_ok(), count, started.elapsed());
-    let Outcome::Group { id, existed } = outcome? else {
+    let Outcome::Group { id, .. } = outcome? else {
         return Err(ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "deploy_failed", "the group was not stored"));
     };
     let state = if is_ready { settled(rest, id).await } else { rest.state() };
     let group = state.groups.get(&id).ok_or_else(|| ApiError::no_group(&id.to_string()))?;
     let view = GroupView::of(id, group, &state, rest.clock.now_ms());
-    Ok(answer(if existed { StatusCode::OK } else { StatusCode::CREATED }, view))
+    Ok(answer(if is_new { StatusCode::CREATED } else { StatusCode::OK }, view))
 }
 
 /// Waits until every pipeline of a group has come to something, or [`DEPLOY_TIMEOUT`] has passed.
