@@ -5,6 +5,7 @@
 mod stderr;
 mod args;
 mod check;
+mod client;
 pub mod cluster;
 #[cfg(feature = "demo")]
 mod demo;
@@ -41,5 +42,13 @@ pub fn main() -> ExitCode {
         #[cfg(feature = "demo")]
         Command::Demo(args) => demo::main(&args),
         Command::Generate(args) => generate::main(&args),
+        Command::Coordinator(args) => cluster::coordinator(&args),
+        Command::Server(args) => cluster::server(&args),
+        Command::Deploy(args) => client::deploy(&args),
+        Command::Ls(args) => client::ls(&args),
+        Command::Topology(args) => client::topology(&args),
+        Command::Delete(args) => client::delete(&args),
+        Command::Members(args) => client::members(&args),
+        Command::Workers(args) => client::workers(&args),
     }
 }

@@ -1,11 +1,18 @@
 //! The command line, as clap reads it: one type per subcommand. What the options do stands with those who do it.
 
+mod client;
+mod cluster;
+mod environment;
 mod run;
 
+pub use client::{
+    Cluster, DeleteArgs, DeployArgs, Format, MembersAction, MembersArgs, Reading, WorkersAction, WorkersArgs,
+};
+pub use cluster::{CoordinatorArgs, LogFormat, ServerArgs};
 pub use run::{InputFormat, Output, RunArgs, SimulateArgs};
 
 use clap::error::{ContextKind, ContextValue};
-use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use rarog_lang::check::suggestion::nearest;
 use std::path::PathBuf;
 
@@ -16,6 +23,8 @@ Examples:
   rarog check hot.vpl                        all mistakes of a program at once
   rarog explain hot.vpl                      what it reads, keeps and promises
   rarog demo                                 broker, sensors and alerts in one process
+  rarog coordinator                          a cluster, and with `rarog server` a worker for it
+  rarog deploy hot.vpl --group sensors       run a program on the cluster
 
 Exit codes: 0 ok, 1 a check or a pipeline failed, 2 usage or unreadable file, 3 cannot reach a connector, 4 taken over";
 
@@ -30,7 +39,9 @@ pub struct Cli {
 
 /// Reads the command line; ends the process if it cannot be used, or with the help that it asks for.
 pub fn parse() -> Cli {
-    Cli::try_parse().unwrap_or_else(|mut error| {
+    let parsed = environment::named(Cli::command()).try_get_matches();
+    let cli = parsed.and_then(|matches| Cli::from_arg_matches(&matches));
+    cli.unwrap_or_else(|mut error| {
         let typed = error.get(ContextKind::InvalidSubcommand).map(ToString::to_string);
         if let Some(meant) = typed.and_then(|typed| meant(&typed)) {
             error.insert(ContextKind::SuggestedSubcommand, ContextValue::Strings(vec![meant]));
@@ -65,6 +76,22 @@ pub enum Command {
     Demo(DemoArgs),
     /// Write events out of a seed, as JSON lines
     Generate(GenerateArgs),
+    /// Decide where pipelines run: one of the coordinators of a cluster
+    Coordinator(Box<CoordinatorArgs>),
+    /// Run pipelines: a worker of a cluster
+    Server(Box<ServerArgs>),
+    /// Deploy programs to a cluster
+    Deploy(DeployArgs),
+    /// List the groups and pipelines of a cluster
+    Ls(Reading),
+    /// Show which worker runs what
+    Topology(Reading),
+    /// Delete a group of pipelines
+    Delete(DeleteArgs),
+    /// List the coordinators of a cluster, or recover it
+    Members(MembersArgs),
+    /// List the workers of a cluster, or free one from another
+    Workers(WorkersArgs),
 }
 
 /// Formats of diagnostics.
@@ -198,6 +225,6 @@ mod tests {
 
     #[test]
     fn the_command_line_is_consistent() {
-        Cli::command().debug_assert();
+        environment::named(Cli::command()).debug_assert();
     }
 }

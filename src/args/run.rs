@@ -126,7 +126,7 @@ impl From<SimulateArgs> for RunArgs {
 }
 
 /// `5s`, `500ms`, `2m`: the units that a wait has.
-fn duration(text: &str) -> Result<Duration, String> {
+pub fn duration(text: &str) -> Result<Duration, String> {
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let number = text[..digits].parse::<u32>();
     let unit = match &text[digits..] {

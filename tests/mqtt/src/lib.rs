@@ -12,11 +12,13 @@
 
 pub mod bench;
 pub mod broker;
+pub mod cluster;
 pub mod judge;
 pub mod observer;
 pub mod process;
 pub mod program;
 pub mod publisher;
+pub mod rest;
 pub mod sums;
 pub mod web;
 
