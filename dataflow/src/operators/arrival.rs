@@ -18,14 +18,14 @@
 //! ```
 //! Invariant: the rank of rows of one cause and one node is the same however many peers there are.
 
-use super::Context;
 use crate::batch::{FiredRank, Rows, phase};
 use rarog_lang::plan::{Node, NodeId, Op, Plan};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// So many ways of direct results may lead to one operator, ports of the same way counted once.
-const MAX_WAYS: usize = 65_536;
+/// So many streams the ways to all nodes of a plan may lead through. Where there are more, direct results come in the order
+/// in which the streams stand in the text.
+const MAX_STEPS: usize = 1 << 20;
 /// Parts of a way that a rank tells apart.
 const PARTS: usize = 3;
 /// Bits of a number behind each of them.
@@ -99,30 +99,50 @@ fn is_fired(pos: u64) -> bool {
     pos & ((1 << phase::BITS) - 1) == phase::FIRED
 }
 
+/// At all operators of a plan that read several nodes.
+#[derive(Default)]
+pub struct Arrivals(BTreeMap<NodeId, Arc<Arrival>>);
+
+impl Arrivals {
+    /// Of a plan.
+    pub fn new(plan: &Plan) -> Arrivals {
+        let several = || (0..).zip(&plan.nodes).filter(|(_, node)| node.inputs.len() > 1);
+        let ties = several().any(|(_, node)| has_ties(plan, node));
+        let ways = if ties { ways_to_all(plan) } else { Vec::new() };
+        let arrival = |(id, node): (NodeId, &Node)| {
+            let mut arrival = Arrival::of_text(plan, node, ties);
+            let of_ports = node.inputs.iter().map(|input| ways.get(*input as usize).and_then(Option::as_deref));
+            if let Some(of_ports) = of_ports.collect::<Option<Vec<_>>>() {
+                arrival.place(&of_ports);
+            }
+            (id, Arc::new(arrival))
+        };
+        Arrivals(several().map(arrival).collect())
+    }
+
+    /// At a node.
+    pub fn at(&self, node: NodeId) -> Arc<Arrival> {
+        let nothing = || Arc::new(Arrival { ports: vec![Port::default()], ties: false, mixed: false });
+        self.0.get(&node).cloned().unwrap_or_else(nothing)
+    }
+}
+
 impl Arrival {
-    /// At the node of a context.
-    pub fn new(context: &Context) -> Result<Arrival, String> {
-        let plan = context.plan();
-        let inputs = &context.node().inputs;
+    /// By the order of the text alone.
+    fn of_text(plan: &Plan, node: &Node, ties: bool) -> Arrival {
+        let inputs = &node.inputs;
         let mut ports: Vec<Port> = inputs.iter().map(|_| Port::default()).collect();
         let mut order: Vec<usize> = (0..inputs.len()).collect();
         order.sort_by_key(|&port| (plan.nodes[inputs[port] as usize].stream, inputs[port]));
         for (&port, place) in order.iter().zip(1..) {
             (ports[port].fired, ports[port].direct) = (place, place);
         }
-        let ties = plan.nodes.iter().any(|node| has_ties(plan, node));
-        let mut arrival = Arrival { ports, ties, mixed: false };
-        if ties {
-            let too_many = || format!("more than {MAX_WAYS} ways lead from records to stream {}", context.stream());
-            let ways = ways_of_ports(plan, context.node).ok_or_else(too_many)?;
-            arrival.place(&ways);
-        }
-        Ok(arrival)
+        Arrival { ports, ties, mixed: false }
     }
 
     /// Gives the ways to each port their places.
-    fn place(&mut self, ways: &[Ways]) {
-        let mut all: Vec<&Way> = ways.iter().flatten().map(|(way, _)| way).collect();
+    fn place(&mut self, ways: &[&[(Way, Places)]]) {
+        let mut all: Vec<&Way> = ways.iter().copied().flatten().map(|(way, _)| way).collect();
         all.sort_unstable();
         all.dedup();
         let ranks = Ranks::new(&all);
@@ -287,28 +307,23 @@ fn has_ties(plan: &Plan, node: &Node) -> bool {
     false
 }
 
-/// The ways to each port of a node; `None`: too many.
-fn ways_of_ports(plan: &Plan, node: NodeId) -> Option<Vec<Ways>> {
-    let inputs = &plan.nodes[node as usize].inputs;
-    let mut needed = BTreeSet::new();
-    let mut open: Vec<NodeId> = inputs.clone();
-    while let Some(at) = open.pop() {
-        if needed.insert(at) {
-            open.extend(sources(plan, &plan.nodes[at as usize]));
-        }
+/// The ways to the output of each node; `None` where there are too many.
+fn ways_to_all(plan: &Plan) -> Vec<Option<Ways>> {
+    let mut ways: Vec<Option<Ways>> = Vec::with_capacity(plan.nodes.len());
+    let mut left = MAX_STEPS;
+    for node in &plan.nodes {
+        let of_node = ways_to(plan, node, &ways);
+        let steps = of_node.iter().flatten().map(|(way, _)| way.hops + 1).sum();
+        let fits = left.checked_sub(steps);
+        left = fits.unwrap_or(0);
+        ways.push(of_node.filter(|_| fits.is_some()));
     }
-    let mut ways: BTreeMap<NodeId, Ways> = BTreeMap::new();
-    for at in needed {
-        let of_node = ways_to(plan, at, &ways)?;
-        ways.insert(at, of_node);
-    }
-    Some(inputs.iter().map(|input| ways.get(input).cloned().unwrap_or_default()).collect())
+    ways
 }
 
-/// The ways to the output of a node, given those to its sources, which stand before it.
-fn ways_to(plan: &Plan, id: NodeId, known: &BTreeMap<NodeId, Ways>) -> Option<Ways> {
-    let node = &plan.nodes[id as usize];
-    let of = |input: &NodeId| known.get(input).cloned().unwrap_or_default();
+/// The ways to the output of a node, given those to the nodes before it.
+fn ways_to(plan: &Plan, node: &Node, known: &[Option<Ways>]) -> Option<Ways> {
+    let of = |input: &NodeId| known.get(*input as usize).cloned().flatten();
     let ways: Ways = match &node.op {
         Op::Input(_) => vec![(Way::default(), Places::default())],
         Op::Timer { .. } => {
@@ -316,28 +331,29 @@ fn ways_to(plan: &Plan, id: NodeId, known: &BTreeMap<NodeId, Ways>) -> Option<Wa
             vec![(begun.through(node.stream), Places::default())]
         }
         Op::Merge(_) => {
-            let ways: BTreeSet<Way> = node.inputs.iter().flat_map(of).map(|(way, _)| way).collect();
+            let all: Vec<Ways> = node.inputs.iter().map(of).collect::<Option<_>>()?;
+            let ways: BTreeSet<Way> = all.into_iter().flatten().map(|(way, _)| way).collect();
             let ranks = Ranks::new(&ways.iter().collect::<Vec<_>>());
             let places: Vec<Places> = ways.iter().map(|way| ranks.of(way)).collect();
             ways.into_iter().map(|way| way.through(node.stream)).zip(places).collect()
         }
         Op::Late { .. } => {
             // Rows that are late at an operator of several inputs do not say by which of them they came.
-            let first = sources(plan, node).first();
-            let Some((operator, first)) = node.inputs.first().zip(first) else { return Some(Ways::new()) };
-            let in_front = enter(of(first), plan, *first, plan.nodes[*operator as usize].stream);
+            let Some((operator, first)) = node.inputs.first().zip(sources(plan, node).first()) else {
+                return Some(Ways::new());
+            };
+            let in_front = enter(of(first)?, plan, *first, plan.nodes[*operator as usize].stream);
             in_front.into_iter().map(|(way, places)| (way.through(node.stream), places)).collect()
         }
         _ => match sources(plan, node).first() {
-            Some(input) => enter(of(input), plan, *input, node.stream),
+            Some(input) => enter(of(input)?, plan, *input, node.stream),
             None => Ways::new(),
         },
     };
-    let ways = match node.op {
+    Some(match node.op {
         Op::Process { .. } => ways.into_iter().map(|(way, places)| (way.numbered(), places)).collect(),
         _ => ways,
-    };
-    (ways.len() <= MAX_WAYS).then_some(ways)
+    })
 }
 
 /// Ways from the output of a node to where an operator of this stream takes it.

@@ -104,6 +104,18 @@ impl Distinct {
     }
 }
 
+impl Distinct {
+    /// Gives back what a flood of values has left, behind a chunk of so many records.
+    fn give_back(&mut self, records: usize) {
+        if let Some(moved) = self.passed.give_back(records) {
+            moved.keep(&mut self.times);
+            let by_time = std::mem::take(&mut self.by_time);
+            let to = |(time, slot): (i64, u32)| Some((time, moved.to(slot as usize)? as u32));
+            self.by_time = by_time.into_iter().filter_map(to).collect();
+        }
+    }
+}
+
 fn memory(within: i64) -> i64 {
     within.max(MEMORY_NS)
 }
@@ -161,6 +173,7 @@ impl Operator for Distinct {
         });
         self.watermark.pass(chunk);
         self.forget(self.watermark.now());
+        self.give_back(rows.as_ref().map_or(0, Rows::len));
         if self.within.is_none() && self.passed.len() > MAX_KEYS {
             context.too_many_keys(".distinct", "give it a within:");
         }

@@ -20,14 +20,14 @@ struct Entry {
 /// A merge.
 pub struct Merge {
     entries: Vec<Entry>,
-    arrival: Arrival,
+    arrival: Arc<Arrival>,
     /// Does a reader need the records as they came? Then those of closed inputs are made whole, too.
     whole: bool,
 }
 
 impl Merge {
     /// One entry per input that the branches name.
-    pub fn new(branches: &[Branch], context: &Context) -> Result<Merge, String> {
+    pub fn new(branches: &[Branch], context: &Context) -> Merge {
         let mut entries: Vec<Entry> = Vec::new();
         for branch in branches {
             let port = branch.input as usize;
@@ -45,7 +45,7 @@ impl Merge {
                 None => entries[index].unconditional = true,
             }
         }
-        Ok(Merge { entries, arrival: Arrival::new(context)?, whole: is_whole(context.plan(), context.node) })
+        Merge { entries, arrival: context.arrival(), whole: is_whole(context.plan(), context.node) }
     }
 }
 

@@ -39,6 +39,7 @@ mod time_window;
 mod timer;
 mod window_rows;
 
+pub(crate) use arrival::Arrivals;
 pub use join::join_key;
 pub use key::{Keys, key_hash_check};
 
@@ -88,6 +89,11 @@ impl Context {
     /// Name of the stream in whose text the node stands.
     pub fn stream(&self) -> Arc<str> {
         self.plan().streams[self.node().stream as usize].name.clone()
+    }
+
+    /// In which order rows of several inputs arrive.
+    fn arrival(&self) -> Arc<arrival::Arrival> {
+        self.shared.arrivals.get_or_init(|| Arrivals::new(self.plan())).at(self.node)
     }
 
     /// Layout of input `port`.
@@ -165,7 +171,7 @@ pub trait Operator {
 /// Makes the operator of a node. Inputs are made by the source.
 pub fn build(context: &Context) -> Result<Box<dyn Operator>, String> {
     Ok(match &context.node().op {
-        Op::Merge(branches) => Box::new(merge::Merge::new(branches, context)?),
+        Op::Merge(branches) => Box::new(merge::Merge::new(branches, context)),
         Op::Timer { interval, initial_delay, event } => {
             Box::new(timer::Timer::new(*interval, *initial_delay, event.clone(), context))
         }
@@ -188,7 +194,7 @@ pub fn build(context: &Context) -> Result<Box<dyn Operator>, String> {
         }
         Op::Alert { .. } => Box::new(alert::Alert),
         Op::Send { .. } | Op::Emit => Box::new(Pass),
-        Op::Join(join) => Box::new(join::Join::new(join, context)?),
+        Op::Join(join) => Box::new(join::Join::new(join, context)),
         Op::Sequence(sequence) => Box::new(sequence::Sequence::new(sequence, context)?),
         Op::Input(_) | Op::Late { .. } => {
             return Err(format!("operator {} of the plan cannot run in this build", context.node));

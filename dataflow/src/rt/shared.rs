@@ -2,12 +2,13 @@
 
 use super::worker::Job;
 use crate::batch::{Chunk, Rows};
+use crate::operators::Arrivals;
 use crate::snapshot::{Snapshot, State, States};
 use rarog_lang::plan::{NodeId, Plan};
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// A record that could not be used, as an operator met it.
 #[derive(Clone, Debug)]
@@ -96,6 +97,8 @@ pub struct Shared {
     pub host: Arc<dyn Host>,
     /// Counters.
     pub counters: Arc<Counters>,
+    /// In which order rows arrive where several nodes are read.
+    pub(crate) arrivals: OnceLock<Arrivals>,
     /// First failure of an operator; the run ends with it.
     failure: Mutex<Option<String>>,
     failed: AtomicBool,
@@ -133,6 +136,7 @@ impl Shared {
             plan,
             host,
             counters,
+            arrivals: OnceLock::new(),
             start,
             snapshots: Mutex::default(),
             failure: Mutex::new(None),

@@ -48,7 +48,7 @@ pub struct Join {
     window: i64,
     /// Per input: do unmatched records give rows?
     kept: Vec<bool>,
-    arrival: Arrival,
+    arrival: Arc<Arrival>,
     gates: Vec<Gate>,
     waiting: Waiting,
     sides: Vec<Side>,
@@ -61,7 +61,7 @@ pub struct Join {
 
 impl Join {
     /// Lays a join out and compiles what it computes.
-    pub fn new(join: &plan::Join, context: &Context) -> Result<Join, String> {
+    pub fn new(join: &plan::Join, context: &Context) -> Join {
         let inputs = join.names.len();
         let shape = Shape::new(join);
         let kept = |input: usize| match join.kind {
@@ -74,9 +74,9 @@ impl Join {
         let gate = |input: usize| {
             Gate::new(input, join.conditions[input].as_ref(), &shape.inlets[input], kept[input], context)
         };
-        Ok(Join {
+        Join {
             window: join.window,
-            arrival: Arrival::new(context)?,
+            arrival: context.arrival(),
             gates: (0..inputs).map(gate).collect(),
             waiting: Waiting::new(&shape.inlets),
             sides: shape.inlets.iter().map(Side::new).collect(),
@@ -86,7 +86,7 @@ impl Join {
             entered: 1,
             kept,
             shape,
-        })
+        }
     }
 
     /// Takes what came; gives what the watermark has reached, in the order in which it enters.

@@ -73,7 +73,7 @@ struct Port {
 /// The ports and what waits.
 pub struct Intake {
     ports: Vec<Port>,
-    arrival: Arrival,
+    arrival: Arc<Arrival>,
     /// Number of records that a state was taken over with.
     taken_over: u32,
     /// Do rows matter that nothing takes?
@@ -85,7 +85,7 @@ pub struct Intake {
 
 impl Intake {
     /// Compiles what is evaluated per row.
-    pub fn new(sequence: &Sequence, automaton: &Automaton, context: &Context) -> Result<Intake, String> {
+    pub fn new(sequence: &Sequence, automaton: &Automaton, context: &Context) -> Intake {
         let mut ports: Vec<Port> = Vec::new();
         for (port, filters) in automaton.filters.iter().enumerate() {
             let layout = context.input_layout(port);
@@ -96,8 +96,8 @@ impl Intake {
                 probes: automaton.probes[port].iter().map(|probe| Keys::of_port(probe, port, context)).collect(),
             });
         }
-        let (arrival, strict) = (Arrival::new(context)?, sequence.mode == Mode::Strict);
-        Ok(Intake { ports, arrival, taken_over: 0, strict, waiting: VecDeque::new(), kept: Vec::new() })
+        let (arrival, strict) = (context.arrival(), sequence.mode == Mode::Strict);
+        Intake { ports, arrival, taken_over: 0, strict, waiting: VecDeque::new(), kept: Vec::new() }
     }
 
     /// Evaluates the rows of a port; late ones are given away.

@@ -24,14 +24,15 @@ mod store;
 mod tests;
 mod tried;
 
+use super::sparse::Sparse;
 use super::{Context, Operator};
 use crate::batch::{Chunk, Rows, phase};
 use crate::clock::{Progress, Watermark};
-use crate::snapshot::{Restore, Snapshot, SnapshotError};
+use crate::snapshot::{Restore, Snapshot, SnapshotError, State};
 use automaton::Automaton;
 use engine::{Arrival, Engine};
 use intake::{EventBatch, Intake};
-use rarog_lang::plan::Sequence as Plan;
+use rarog_lang::plan::{Op, Sequence as Plan};
 use std::sync::Arc;
 
 /// The operator.
@@ -43,6 +44,7 @@ pub struct Sequence {
     same: Vec<usize>,
     /// Nothing follows: what is open can never match.
     ended: bool,
+    sparse: Sparse,
 }
 
 impl Sequence {
@@ -53,12 +55,32 @@ impl Sequence {
         let same: Vec<usize> = inputs.iter().map(first).collect();
         let automaton = Automaton::new(sequence, &same)?;
         Ok(Sequence {
-            intake: Intake::new(sequence, &automaton, context)?,
+            intake: Intake::new(sequence, &automaton, context),
             engine: Engine::new(sequence, automaton, context),
             watermark: context.watermark(),
             same,
             ended: false,
+            sparse: Sparse::default(),
         })
+    }
+
+    /// Gives back what a flood of runs has left, behind a chunk of so many records: the runs that are open are written down and
+    /// taken over again, as at a checkpoint.
+    fn give_back(&mut self, records: usize, context: &Context) -> Result<(), SnapshotError> {
+        let runs = &self.engine.store.runs;
+        if !self.sparse.is_due(runs.open(), runs.places(), records) {
+            return Ok(());
+        }
+        let Op::Sequence(plan) = &context.node().op else { return Ok(()) };
+        let mut fresh = Sequence::new(plan, context).map_err(SnapshotError::Misfit)?;
+        let mut written = Snapshot::new(0);
+        saved::write(&self.engine, &self.intake, &mut written);
+        let state = State::of(vec![written]);
+        let columns = saved::columns(context);
+        saved::read(&mut fresh.engine, &mut fresh.intake, &Restore::new(&state, 0, 1), &columns, context)?;
+        (fresh.engine.moment, fresh.engine.event) = (self.engine.moment, self.engine.event);
+        (self.engine, self.intake) = (fresh.engine, fresh.intake);
+        Ok(())
     }
 
     /// Takes all records that w reaches in this chunk, in order.
@@ -115,6 +137,7 @@ impl Operator for Sequence {
         let watermark = self.watermark.clone();
         let progress = watermark.over(chunk);
         let mut batches = Vec::new();
+        let records = ports.iter().flatten().map(Rows::len).sum();
         for (port, rows) in ports.into_iter().enumerate() {
             let Some(rows) = rows.filter(|_| self.same[port] == port) else { continue };
             batches.extend(self.intake.batch(port, rows, chunk, &progress, context));
@@ -124,7 +147,11 @@ impl Operator for Sequence {
         self.engine.expire(progress.last(), &progress);
         self.watermark.pass(chunk);
         self.ended |= chunk.end;
-        self.engine.rows(chunk, context)
+        let matches = self.engine.rows(chunk, context);
+        if let Err(error) = self.give_back(records, context) {
+            context.shared.fail(format!("stream {}: open runs cannot be moved: {error}", context.stream()));
+        }
+        matches
     }
 
     fn open(&self) -> u64 {

@@ -86,6 +86,11 @@ impl Runs {
         self.open
     }
 
+    /// Number of places of runs, free ones included.
+    pub fn places(&self) -> usize {
+        self.runs.len()
+    }
+
     /// Number of partitions.
     pub fn partitions(&self) -> usize {
         self.by_key.len()
