@@ -8,6 +8,7 @@
 //! Whether a worker lives is not decided here, only seen. Invariant: a socket is counted from before its worker is welcomed until
 //! it ends, so a worker that moves to another coordinator is never without one.
 
+mod admission;
 mod desk;
 pub mod frames;
 mod outbox;
