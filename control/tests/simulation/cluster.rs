@@ -115,6 +115,25 @@ impl Cluster {
         }
     }
 
+    /// A coordinator and a worker reach each other, and no other coordinator.
+    pub fn split_off(&mut self, node: NodeId, worker: &str) {
+        let coordinator = coordinator::name(node);
+        self.note(format_args!("{coordinator} and {worker} are split off"));
+        for other in NODES.into_iter().filter(|other| *other != node).map(coordinator::name) {
+            self.sim.partition(coordinator.as_str(), other.as_str());
+            self.sim.partition(worker, other);
+        }
+    }
+
+    pub fn join_again(&mut self, node: NodeId, worker: &str) {
+        let coordinator = coordinator::name(node);
+        self.note(format_args!("{coordinator} and {worker} are no longer split off"));
+        for other in NODES.into_iter().filter(|other| *other != node).map(coordinator::name) {
+            self.sim.repair(coordinator.as_str(), other.as_str());
+            self.sim.repair(worker, other);
+        }
+    }
+
     /// All messages from and to a host wait, as if its process were stopped.
     pub fn hold(&mut self, name: &str) {
         self.note(format_args!("{name} is held"));

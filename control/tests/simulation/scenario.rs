@@ -7,6 +7,7 @@ use hyper::Method;
 use rarog_control::model::ids::NodeId;
 use rarog_control::model::state::WorkerStatus;
 use serde_json::{Value, json};
+use std::time::Duration;
 
 /// What a change may take on its way through consensus and digests, ms.
 const SLACK_MS: u64 = 400;
@@ -46,6 +47,7 @@ pub fn play(seed: u64) -> Vec<String> {
     bring_back(it);
     cut_off_a_worker(it);
     hold_a_worker(it);
+    split_off_a_coordinator_with_a_worker(it);
     hold_a_coordinator(it);
     kill_all_coordinators(it);
     delete_a_group(it);
@@ -119,6 +121,19 @@ fn hold_a_worker(it: &mut Cluster) {
     it.until("it is back", PATIENCE_MS, is_whole);
 }
 
+/// A worker with a coordinator that knows nothing of what the others decide, and must not call it the owner of what it has lost.
+fn split_off_a_coordinator_with_a_worker(it: &mut Cluster) {
+    let place = it.draw.below(WORKERS.len() as u64) as usize;
+    // Its home, as hosts are set up.
+    let (node, name) = (NODES[place], WORKERS[place]);
+    it.split_off(node, name);
+    lose_within(it, name, 2 * PING_DEADLINE);
+    it.run(QUIET_MS);
+    assert_eq!(it.running(), ALL, "it has not come between");
+    it.join_again(node, name);
+    it.until("they are back", PATIENCE_MS, is_whole);
+}
+
 /// A coordinator that hangs for a while, with workers at it: they move, and nothing that runs is touched.
 fn hold_a_coordinator(it: &mut Cluster) {
     let before = it.epochs();
@@ -159,7 +174,11 @@ fn delete_a_group(it: &mut Cluster) {
 
 /// A worker is found gone in time, and all that it ran runs elsewhere.
 fn lose(it: &mut Cluster, name: &str) {
-    let limit = PING_DEADLINE.as_millis() as u64 + SLACK_MS;
+    lose_within(it, name, PING_DEADLINE);
+}
+
+fn lose_within(it: &mut Cluster, name: &str, time: Duration) {
+    let limit = time.as_millis() as u64 + SLACK_MS;
     it.until("it is found gone", limit, |it| it.status(name) == Some(WorkerStatus::Unhealthy));
     it.until("its pipelines run elsewhere", SLACK_MS, |it| it.placed_on(name) == 0 && it.running() == ALL);
 }
