@@ -63,6 +63,7 @@ impl Consensus {
             .route("/raft/init", post(init))
             .route("/raft/add-learner", post(add_learner))
             .route("/raft/change-membership", post(change_membership))
+            .route("/raft/recover", post(recover))
             .layer(DefaultBodyLimit::max(BODY_LIMIT_BYTES));
         let keyed = internal.merge(snapshot).merge(people);
         let keyed = keyed.layer(from_fn_with_state(self.inner.clone(), check_key));
@@ -243,6 +244,30 @@ struct ChangeMembership {
 
 async fn change_membership(State(inner): Node, Json(change): Json<ChangeMembership>) -> Json<Value> {
     changed(&inner, MemberChange::Voters { nodes: change.members }).await
+}
+
+#[derive(Deserialize)]
+struct Recover {
+    #[serde(default)]
+    force: bool,
+}
+
+/// Makes this node a cluster of one: see [`Consensus::recover_force`].
+async fn recover(State(inner): Node, Json(asked): Json<Recover>) -> Response {
+    if !asked.force {
+        let text = "this makes one coordinator the whole cluster, with what it knows: say so with {\"force\": true}";
+        return (StatusCode::BAD_REQUEST, Json(json!({ "error": text, "code": "invalid_operation" }))).into_response();
+    }
+    match (Consensus { inner }).recover_force().await {
+        Ok(done) => {
+            let body = json!({ "cluster": done.cluster, "last_log_index": done.index, "recoveries": done.recoveries });
+            Json(body).into_response()
+        }
+        Err(error) => {
+            let body = json!({ "error": error.to_string(), "code": "recovery_failed" });
+            (StatusCode::CONFLICT, Json(body)).into_response()
+        }
+    }
 }
 
 async fn changed(inner: &Inner, change: MemberChange) -> Json<Value> {

@@ -318,3 +318,32 @@ fn a_planned_move_loses_and_repeats_nothing() {
     let tally = assert_exact(&load, "a planned move");
     println!("repeated: {}", tally.repeated);
 }
+
+#[test]
+fn two_coordinators_with_empty_disks_are_recovered_by_force() {
+    let inputs = [1];
+    let (mut cluster, mut load) = running(&Layout::raft(3, &[0, 1, 2]), &inputs);
+    for lost in [1, 2] {
+        cluster.coordinators[lost].kill();
+        cluster.coordinators[lost].wipe();
+    }
+    wait_until("the one that is left is not ready", PATIENCE, || {
+        (cluster.coordinator(0).get("/ready").ok()?.status == 503).then_some(())
+    });
+    load.publish(200, &inputs);
+    assert_exact(&load, "without a majority");
+    let asked = cluster.coordinator(0).post("/raft/recover", &json!({})).expect("it answers");
+    assert_eq!(asked.status, 400, "{asked}");
+    let done = cluster.coordinator(0).post("/raft/recover", &json!({"force": true})).expect("it answers");
+    assert_eq!(done.status, 200, "{done}");
+    cluster.wait_for_leader_or_alone();
+    for lost in [1, 2] {
+        cluster.coordinators[lost].launch();
+    }
+    for coordinator in 0..3 {
+        cluster.wait_for_workers(coordinator, 3, PATIENCE);
+    }
+    assert!(cluster.place(2, &name(1)).is_some(), "nothing was deployed again");
+    load.publish(200, &inputs);
+    assert_exact(&load, "recovered");
+}
