@@ -35,10 +35,10 @@ async fn a_pipeline_never_runs_twice() {
     let refused = cluster.post("/pipeline-groups", other.clone()).await;
     assert_eq!((refused.status, &refused.body["code"]), (409, &json!("already_exists")));
     let replaced = cluster.post("/pipeline-groups?replace=true", other.clone()).await;
-    assert_eq!((replaced.status, replaced.body["id"].as_str()), (201, Some(&*id)), "{replaced:?}");
+    assert_eq!((replaced.status, replaced.body["id"].as_str()), (200, Some(&*id)), "{replaced:?}");
     assert_eq!(replaced.body["placements"][0]["epoch"], 2);
     other["pipelines"][0]["source"] = json!(PROGRAM.replace("50.0", "70.0"));
-    assert_eq!(cluster.call("PUT", &format!("/pipeline-groups/{id}"), Some(other.clone())).await.status, 201);
+    assert_eq!(cluster.call("PUT", &format!("/pipeline-groups/{id}"), Some(other.clone())).await.status, 200);
     assert_eq!(cluster.state().pipelines_in_order().len(), 1);
     other["name"] = json!("h");
     assert_eq!(cluster.call("PUT", &format!("/pipeline-groups/{id}"), Some(other)).await.status, 400);
