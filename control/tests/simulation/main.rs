@@ -58,7 +58,8 @@ fn record(seed: u64, place: &str) -> Vec<String> {
     let output = playing.output().expect("it can be started again");
     assert!(
         output.status.success(),
-        "seed {seed} failed; to see it again: RAROG_SEED={seed} cargo test -p rarog-control --test simulation\n{}",
+        "seed {seed} failed ({}); to see it again: RAROG_SEED={seed} cargo test -p rarog-control --test simulation\n{}",
+        output.status,
         String::from_utf8_lossy(&output.stderr)
     );
     let text = std::fs::read_to_string(&path).expect("it was written");
