@@ -10,7 +10,7 @@ mod table;
 
 use crate::args::{Cluster, DeleteArgs, DeployArgs, MembersArgs, Reading, WorkersArgs};
 use crate::exit;
-use crate::run::Failure;
+use crate::run::{Failure, exit_code};
 use axum::http::Method;
 use rarog_control::http_client::{Answer, HttpClient, HttpError};
 use rarog_control::seams::real::TcpNet;
@@ -22,42 +22,32 @@ use tokio::runtime::{Builder, Runtime};
 
 /// `rarog deploy`
 pub fn deploy(args: &DeployArgs) -> ExitCode {
-    ended("deploy", deploy::deploy(args))
+    exit_code("deploy", deploy::deploy(args))
 }
 
 /// `rarog ls`
 pub fn ls(args: &Reading) -> ExitCode {
-    ended("ls", list::groups(args))
+    exit_code("ls", list::groups(args))
 }
 
 /// `rarog topology`
 pub fn topology(args: &Reading) -> ExitCode {
-    ended("topology", list::topology(args))
+    exit_code("topology", list::topology(args))
 }
 
 /// `rarog delete`
 pub fn delete(args: &DeleteArgs) -> ExitCode {
-    ended("delete", deploy::delete(args))
+    exit_code("delete", deploy::delete(args))
 }
 
 /// `rarog members`
 pub fn members(args: &MembersArgs) -> ExitCode {
-    ended("members", members::members(args))
+    exit_code("members", members::members(args))
 }
 
 /// `rarog workers`
 pub fn workers(args: &WorkersArgs) -> ExitCode {
-    ended("workers", members::workers(args))
-}
-
-fn ended(command: &str, result: Result<(), Failure>) -> ExitCode {
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(Failure { code, message }) => {
-            say_line!("rarog {command}: {message}");
-            ExitCode::from(code)
-        }
-    }
+    exit_code("workers", members::workers(args))
 }
 
 /// Calls coordinators, or one worker.

@@ -111,7 +111,7 @@ fn keys(args: &CoordinatorArgs) -> Result<Keys, Failure> {
     if let Some(path) = &args.api_keys {
         keys = keys.with_json(&read(path)?).map_err(|error| Failure::usage(format!("{}: {error}", path.display())))?;
     }
-    Ok(keys)
+    Ok(if args.allow_anonymous { keys.with_anonymous_viewers() } else { keys })
 }
 
 fn read(path: &Path) -> Result<String, Failure> {

@@ -8,25 +8,15 @@ mod signals;
 pub mod state;
 
 use crate::args::{CoordinatorArgs, ServerArgs};
-use crate::run::Failure;
+use crate::run::exit_code;
 use std::process::ExitCode;
 
 /// `rarog coordinator`
 pub fn coordinator(args: &CoordinatorArgs) -> ExitCode {
-    ended("coordinator", coordinator::run(args))
+    exit_code("coordinator", coordinator::run(args))
 }
 
 /// `rarog server`
 pub fn server(args: &ServerArgs) -> ExitCode {
-    ended("server", server::run(args))
-}
-
-fn ended(command: &str, result: Result<(), Failure>) -> ExitCode {
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(Failure { code, message }) => {
-            say_line!("rarog {command}: {message}");
-            ExitCode::from(code)
-        }
-    }
+    exit_code("server", server::run(args))
 }

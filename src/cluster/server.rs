@@ -8,13 +8,14 @@ use crate::run::Failure;
 use rarog_control::agent::engine::{Engine, Event};
 use rarog_control::agent::{Agent, AgentConfig, Ended};
 use rarog_control::coordinator::auth::Keys;
+use rarog_control::coordinator::limits::RateLimit;
 use rarog_control::coordinator::server::serve;
 use rarog_control::model::ids::{Uuid, WorkerId};
 use rarog_control::model::secret::Secret;
 use rarog_control::model::state::Capacity;
-use rarog_control::seams::{Seams, real};
+use rarog_control::seams::{Listener, Seams, real};
 use rarog_control::worker::standalone::Standalone;
-use rarog_control::worker::{Alone, Membership, Placed, Worker};
+use rarog_control::worker::{Alone, Membership, Placed, Queues, Worker};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -53,10 +54,7 @@ async fn serve_until_stopped(args: &ServerArgs) -> Result<(), Failure> {
     let name = name_of(args);
     let folder = args.state_dir.clone().unwrap_or_else(|| PathBuf::from(format!("rarog-data/worker-{name}")));
     let seams = real::seams(&folder).map_err(|error| Failure::usage(error.to_string()))?;
-    let listening = seams.net.listen(&format!("{}:{}", args.bind, args.port)).await;
-    let listener = listening.map_err(|error| {
-        Failure::usage(format!("cannot listen on {}:{}: {error}; choose another --port", args.bind, args.port))
-    })?;
+    let listener = listen(&seams, &args.bind, args.port, "--port").await?;
     let address = listener.address().map_err(|error| Failure::failed(error.to_string()))?;
     let reached = args.advertise_address.clone().unwrap_or_else(|| format!("http://{address}"));
     let engine: Arc<LiveEngine> =
@@ -64,7 +62,11 @@ async fn serve_until_stopped(args: &ServerArgs) -> Result<(), Failure> {
     let agent = join(args, &name, &reached, engine.clone(), &seams)?;
     let (worker, handover) = worker(args, &name, engine, &agent, &seams)?;
     let (closing, closed) = watch::channel(false);
-    let serving = tokio::spawn(serve(listener, worker.routes().merge(handover), closed, ANSWERS));
+    if args.metrics {
+        let listener = listen(&seams, &args.bind, args.metrics_port, "--metrics-port").await?;
+        tokio::spawn(serve(listener, worker.clone().metrics_routes(), closed.clone(), ANSWERS));
+    }
+    let serving = tokio::spawn(serve(listener, worker.routes(handover), closed, ANSWERS));
     tracing::info!(worker = name, %address, folder = %folder.display(), "the worker is up");
     let ended = match &agent {
         Some(agent) => tokio::select! {
@@ -76,7 +78,7 @@ async fn serve_until_stopped(args: &ServerArgs) -> Result<(), Failure> {
             None
         }
     };
-    if let Some(agent) = agent.and_then(Arc::into_inner) {
+    if let Some(agent) = agent {
         agent.shutdown(Instant::now() + GRACE - ANSWERS).await;
     }
     // Somebody is there: the task beside us.
@@ -87,6 +89,12 @@ async fn serve_until_stopped(args: &ServerArgs) -> Result<(), Failure> {
         Some(ended @ Ended::Superseded(_)) => Err(Failure { code: exit::TAKEN_OVER, message: ended.to_string() }),
         Some(ended) => Err(Failure::failed(ended.to_string())),
     }
+}
+
+async fn listen(seams: &Seams, bind: &str, port: u16, option: &str) -> Result<Box<dyn Listener>, Failure> {
+    let listening = seams.net.listen(&format!("{bind}:{port}")).await;
+    listening
+        .map_err(|error| Failure::usage(format!("cannot listen on {bind}:{port}: {error}; choose another {option}")))
 }
 
 fn name_of(args: &ServerArgs) -> String {
@@ -139,6 +147,7 @@ fn worker(
     let standalone = Standalone::open(engine.clone(), parts, args.max_pipelines);
     let standalone = standalone.map_err(|error| Failure::failed(error.to_string()))?;
     let keys = args.api_key.as_ref().map_or_else(Keys::none, |key| Keys::none().with_admin(key));
+    let keys = if args.allow_anonymous { keys.with_anonymous_viewers() } else { keys };
     let membership: Arc<dyn Membership> = match agent {
         Some(agent) => Arc::new(Member(Arc::downgrade(agent))),
         None => Arc::new(Alone),
@@ -150,7 +159,9 @@ fn worker(
         standalone,
         membership,
         keys,
-        allow_anonymous: args.allow_anonymous,
+        rate: RateLimit::new(args.rate_limit),
+        cors_origins: args.cors_origins.clone(),
+        queues: Queues::new(args.max_queue_depth),
         clock: seams.clock.clone(),
         started_ms: seams.clock.now_ms(),
     };

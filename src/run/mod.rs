@@ -47,6 +47,17 @@ impl Failure {
     }
 }
 
+/// The exit code of a command; why it failed is said.
+pub fn exit_code(command: &str, result: Result<(), Failure>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure { code, message }) => {
+            say_line!("rarog {command}: {message}");
+            ExitCode::from(code)
+        }
+    }
+}
+
 /// Runs programs.
 pub fn main(args: &RunArgs) -> ExitCode {
     let programs: Vec<PathBuf> = args.file.iter().chain(&args.programs).cloned().collect();
@@ -63,13 +74,7 @@ pub fn main(args: &RunArgs) -> ExitCode {
         },
         Err(failure) => Err(failure),
     };
-    match ended {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(Failure { code, message }) => {
-            say_line!("rarog run: {message}");
-            ExitCode::from(code)
-        }
-    }
+    exit_code("run", ended)
 }
 
 fn known_connectors(args: &RunArgs, pipelines: &[Pipeline]) -> Result<(), Failure> {

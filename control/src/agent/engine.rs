@@ -100,8 +100,6 @@ pub enum Refused {
     },
     /// There is no such pipeline.
     Unknown(PipelineKey),
-    /// What was injected before is not through yet.
-    Full(PipelineKey),
     /// It cannot be started, or does not take this: why, for people.
     Cannot(String),
 }
@@ -113,7 +111,6 @@ impl fmt::Display for Refused {
                 write!(f, "epoch {given} is older than {newest}, which was seen already")
             }
             Refused::Unknown(pipeline) => write!(f, "there is no pipeline {pipeline}"),
-            Refused::Full(pipeline) => write!(f, "pipeline {pipeline} has not taken what came before: try again"),
             Refused::Cannot(reason) => f.write_str(reason),
         }
     }

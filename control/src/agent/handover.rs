@@ -5,6 +5,7 @@
 
 use super::duties::Handover;
 use super::keeper::ToKeeper;
+use crate::coordinator::error::ApiError;
 use crate::http_client::HttpClient;
 use crate::model::ids::{EpochNumber, PipelineKey};
 use crate::model::secret::Secret;
@@ -60,11 +61,11 @@ async fn arrive(
     Path((pipeline, epoch)): Path<(String, EpochNumber)>,
     headers: HeaderMap,
     body: Bytes,
-) -> Result<StatusCode, (StatusCode, String)> {
+) -> Result<StatusCode, ApiError> {
     if !arrivals.admits(&headers) {
-        return Err((StatusCode::UNAUTHORIZED, "the key is missing or wrong".into()));
+        return Err(ApiError::unauthorized());
     }
-    let wrong = |why: &str| (StatusCode::BAD_REQUEST, why.to_owned());
+    let wrong = |why: &str| ApiError::bad_request(why);
     let pipeline: PipelineKey = decoded(&pipeline).parse().map_err(|_| wrong("that is no pipeline"))?;
     let checksum = headers.get(CHECKSUM).and_then(|value| value.to_str().ok()).and_then(|text| text.parse().ok());
     if checksum != Some(crc32fast::hash(&body)) {
@@ -72,11 +73,11 @@ async fn arrive(
     }
     let (kept, answer) = oneshot::channel();
     let state = ToKeeper::State { pipeline, epoch, state: Arc::from(body.as_ref()), kept };
-    let gone = || (StatusCode::SERVICE_UNAVAILABLE, "the worker stops".to_owned());
+    let gone = || ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", "the worker stops");
     arrivals.keeper.send(state).await.map_err(|_| gone())?;
     match answer.await {
         Ok(Ok(())) => Ok(StatusCode::NO_CONTENT),
-        Ok(Err(why)) => Err((StatusCode::CONFLICT, why)),
+        Ok(Err(why)) => Err(ApiError::new(StatusCode::CONFLICT, "conflict", why)),
         Err(_) => Err(gone()),
     }
 }

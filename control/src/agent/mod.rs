@@ -85,7 +85,7 @@ pub struct Agent {
     arrivals: Arc<Arrivals>,
     stop: watch::Sender<bool>,
     ended: watch::Receiver<Option<Ended>>,
-    tasks: Vec<JoinHandle<()>>,
+    tasks: Mutex<Vec<JoinHandle<()>>>,
 }
 
 /// What others may look at, kept up to date by the keeper.
@@ -152,7 +152,7 @@ impl Agent {
             stop: stopping,
             end,
         });
-        let tasks = vec![tokio::spawn(keeper.run()), tokio::spawn(line.run())];
+        let tasks = Mutex::new(vec![tokio::spawn(keeper.run()), tokio::spawn(line.run())]);
         Ok(Agent { board, arrivals, stop, ended, tasks })
     }
 
@@ -182,10 +182,11 @@ impl Agent {
     }
 
     /// Ends all pipelines gracefully, takes leave and closes the socket; cuts what is left at the deadline.
-    pub async fn shutdown(self, deadline: Instant) {
+    pub async fn shutdown(&self, deadline: Instant) {
         // The tasks may have ended already.
         _ = self.stop.send(true);
-        for mut task in self.tasks {
+        let tasks = std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
+        for mut task in tasks {
             if tokio::time::timeout_at(deadline, &mut task).await.is_err() {
                 task.abort();
             }

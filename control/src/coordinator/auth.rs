@@ -43,7 +43,11 @@ impl Role {
 
 /// The keys of a cluster.
 #[derive(Clone, Debug, Default)]
-pub struct Keys(Vec<Key>);
+pub struct Keys {
+    known: Vec<Key>,
+    /// May those who show none read all the same?
+    anonymous: bool,
+}
 
 #[derive(Clone, Debug, Deserialize)]
 struct Key {
@@ -79,7 +83,7 @@ impl Keys {
 
     /// Adds a key that may do everything.
     pub fn with_admin(mut self, key: &str) -> Keys {
-        self.0.push(Key { key: Secret::new(key), role: Role::Admin, name: None });
+        self.known.push(Key { key: Secret::new(key), role: Role::Admin, name: None });
         self
     }
 
@@ -101,18 +105,23 @@ impl Keys {
         if let Some(at) = file.keys.iter().position(|key| key.key.expose().is_empty()) {
             return Err(KeysError::Empty(at + 1));
         }
-        self.0.extend(file.keys);
-        if self.0.len() > KEYS { Err(KeysError::TooMany(self.0.len())) } else { Ok(self) }
+        self.known.extend(file.keys);
+        if self.known.len() > KEYS { Err(KeysError::TooMany(self.known.len())) } else { Ok(self) }
+    }
+
+    /// Lets those who show no key read all the same.
+    pub fn with_anonymous_viewers(self) -> Keys {
+        Keys { anonymous: true, ..self }
     }
 
     /// Are there none?
     pub fn is_open(&self) -> bool {
-        self.0.is_empty()
+        self.known.is_empty()
     }
 
     /// The first key that may do everything: what coordinators show each other.
     pub fn admin(&self) -> Option<&Secret> {
-        self.0.iter().find(|key| key.role == Role::Admin).map(|key| &key.key)
+        self.known.iter().find(|key| key.role == Role::Admin).map(|key| &key.key)
     }
 
     /// What somebody may do who shows this key; `None`: nothing.
@@ -120,9 +129,9 @@ impl Keys {
         if self.is_open() {
             return Some(Role::Admin);
         }
-        let given = given?.as_bytes();
+        let Some(given) = given.map(str::as_bytes) else { return self.anonymous.then_some(Role::Viewer) };
         let mut found = None;
-        for known in &self.0 {
+        for known in &self.known {
             if bool::from(known.key.expose().as_bytes().ct_eq(given)) {
                 found = found.max(Some(known.role));
             }
@@ -140,7 +149,7 @@ impl Keys {
 
     /// The names of the keys, for the log at the start.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(|key| key.name.as_deref().unwrap_or("(no name)"))
+        self.known.iter().map(|key| key.name.as_deref().unwrap_or("(no name)"))
     }
 }
 

@@ -9,6 +9,7 @@
 pub mod agreement;
 pub mod auth;
 pub mod compile;
+pub mod cors;
 pub mod detector;
 pub mod digest;
 pub mod driver;

@@ -3,13 +3,17 @@
 use super::standalone::{DeployError, Deployed, key};
 use super::{Placed, Worker, graph, metrics};
 use crate::agent::engine::{Injected, Refused};
+use crate::coordinator::auth::{KEY_HEADER, Role};
+use crate::coordinator::cors;
 use crate::coordinator::error::ApiError;
-use crate::coordinator::limits::{BATCH_BODY_BYTES, PROGRAM_BYTES, check_name};
+use crate::coordinator::http::extract::{Params, Payload, Segments};
+use crate::coordinator::limits::{BATCH_BODY_BYTES, PAGE_DEFAULT, PAGE_ENTRIES, PROGRAM_BYTES, check_name};
+use crate::coordinator::server::Peer;
 use crate::model::ids::{PipelineKey, Uuid};
 use crate::model::state::Phase;
 use crate::wire::PipelineMetrics;
-use axum::extract::{DefaultBodyLimit, Path, Query, Request, State};
-use axum::http::{Method, StatusCode};
+use axum::extract::{Request, State};
+use axum::http::{Method, StatusCode, Uri};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -19,9 +23,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-
-/// Entries of a page, unless the call says otherwise, and at the most.
-const PAGE: (usize, usize) = (50, 1000);
+use tokio::time::Instant;
 
 type Shared = State<Arc<Worker>>;
 
@@ -30,7 +32,7 @@ pub fn routes(worker: Arc<Worker>) -> Router {
         .route("/api/v1/pipelines", get(list).post(deploy))
         .route("/api/v1/pipelines/{id}", get(show).delete(delete))
         .route("/api/v1/pipelines/{id}/events", post(event))
-        .route("/api/v1/pipelines/{id}/events-batch", post(events).layer(DefaultBodyLimit::max(BATCH_BODY_BYTES)))
+        .route("/api/v1/pipelines/{id}/events-batch", post(events))
         .route("/api/v1/pipelines/{id}/reload", post(reload))
         .route("/api/v1/pipelines/{id}/metrics", get(pipeline_metrics))
         .route("/api/v1/pipelines/{id}/topology", get(topology))
@@ -40,25 +42,61 @@ pub fn routes(worker: Arc<Worker>) -> Router {
         .route("/api/v1/pipelines/{id}/dlq", get(not_offered).delete(not_offered))
         .route("/api/v1/pipelines/{id}/dlq/replay", post(not_offered))
         .route("/api/v1/usage", get(usage))
-        .layer(from_fn_with_state(worker.clone(), authorised));
-    Router::new()
+        .layer(from_fn_with_state(worker.clone(), keyed));
+    let router = Router::new()
         .route("/health", get(health))
         .route("/health/live", get(health))
         .route("/health/started", get(health))
         .route("/health/ready", get(ready))
         .route("/ready", get(ready))
         .route("/metrics", get(prometheus))
-        .merge(protected)
-        .with_state(worker)
+        .merge(protected);
+    router.with_state(worker)
 }
 
-async fn authorised(State(worker): Shared, request: Request, next: Next) -> Response {
-    let given = request.headers().get(crate::coordinator::auth::KEY_HEADER).and_then(|value| value.to_str().ok());
-    let reads = request.method() == Method::GET;
-    if worker.keys.role_of(given).is_none() && !(worker.allow_anonymous && reads && given.is_none()) {
-        return ApiError::unauthorized().into_response();
+/// `/metrics` alone.
+pub fn metrics_routes(worker: Arc<Worker>) -> Router {
+    Router::new().route("/metrics", get(prometheus)).fallback(no_such_path).with_state(worker)
+}
+
+/// What every request passes first, and what is said where nothing is: for these routes and those that are merged with them.
+pub fn guarded(router: Router, worker: Arc<Worker>) -> Router {
+    let router = router.fallback(no_such_path).method_not_allowed_fallback(no_such_method);
+    router.layer(from_fn_with_state(worker, gate))
+}
+
+async fn gate(State(worker): Shared, request: Request, next: Next) -> Response {
+    cors::around(&worker.cors_origins, request, async |request| {
+        let changes = ![Method::GET, Method::HEAD, Method::OPTIONS].contains(request.method());
+        // Other workers are not limited: their load does not depend on strangers.
+        if changes && !request.uri().path().starts_with("/internal/") {
+            let peer = request.extensions().get::<Peer>().map_or("", |peer| peer.ip());
+            if let Err(wait) = worker.rate.take(peer, Instant::now()) {
+                return ApiError::rate_limited(wait).into_response();
+            }
+        }
+        next.run(request).await
+    })
+    .await
+}
+
+async fn no_such_path(uri: Uri) -> ApiError {
+    ApiError::no_such_path(uri.path())
+}
+
+async fn no_such_method(method: Method, uri: Uri) -> ApiError {
+    ApiError::no_such_method(method.as_str(), uri.path())
+}
+
+async fn keyed(State(worker): Shared, request: Request, next: Next) -> Response {
+    let given = request.headers().get(KEY_HEADER).and_then(|value| value.to_str().ok());
+    let reads = [Method::GET, Method::HEAD, Method::OPTIONS].contains(request.method());
+    let needed = if reads { Role::Viewer } else { Role::Operator };
+    match worker.keys.role_of(given) {
+        None => ApiError::unauthorized().into_response(),
+        Some(role) if role < needed => ApiError::forbidden(role.name(), needed.name()).into_response(),
+        Some(_) => next.run(request).await,
     }
-    next.run(request).await
 }
 
 /// One pipeline, whoever put it here.
@@ -154,12 +192,12 @@ struct Page {
     offset: Option<usize>,
 }
 
-async fn list(State(worker): Shared, Query(page): Query<Page>) -> Result<Json<Value>, ApiError> {
-    let (limit, offset) = (page.limit.unwrap_or(PAGE.0), page.offset.unwrap_or(0));
-    if limit > PAGE.1 {
+async fn list(State(worker): Shared, Params(page): Params<Page>) -> Result<Json<Value>, ApiError> {
+    let (limit, offset) = (page.limit.unwrap_or(PAGE_DEFAULT), page.offset.unwrap_or(0));
+    if limit > PAGE_ENTRIES {
         return Err(ApiError::bad_request(format!(
             "limit {limit} is more than {}, the most entries of a page",
-            PAGE.1
+            PAGE_ENTRIES
         )));
     }
     let own = worker.standalone.all().into_iter().map(|(id, deployed)| Found::Own(id, deployed));
@@ -178,7 +216,7 @@ struct Deploy {
     source: String,
 }
 
-async fn deploy(State(worker): Shared, Json(body): Json<Deploy>) -> Result<impl IntoResponse, ApiError> {
+async fn deploy(State(worker): Shared, Payload(body): Payload<Deploy>) -> Result<impl IntoResponse, ApiError> {
     check_name("the pipeline's name", &body.name).map_err(ApiError::bad_request)?;
     checked_source(&body.source)?;
     let id = worker.standalone.deploy(&body.name, &body.source).map_err(|error| refused(&body.name, error))?;
@@ -206,12 +244,12 @@ fn refused(name: &str, error: DeployError) -> ApiError {
     }
 }
 
-async fn show(State(worker): Shared, Path(id): Path<String>) -> Result<Json<Value>, ApiError> {
+async fn show(State(worker): Shared, Segments(id): Segments<String>) -> Result<Json<Value>, ApiError> {
     let found = worker.find(&id)?;
     Ok(Json(found.described(&worker, &worker.measured())))
 }
 
-async fn delete(State(worker): Shared, Path(id): Path<String>) -> Result<Json<Value>, ApiError> {
+async fn delete(State(worker): Shared, Segments(id): Segments<String>) -> Result<Json<Value>, ApiError> {
     let uuid = worker.own(&id)?;
     worker.standalone.delete(uuid).map_err(|error| refused(&id, error))?;
     Ok(Json(json!({"deleted": true})))
@@ -224,8 +262,8 @@ struct Reload {
 
 async fn reload(
     State(worker): Shared,
-    Path(id): Path<String>,
-    Json(body): Json<Reload>,
+    Segments(id): Segments<String>,
+    Payload(body): Payload<Reload>,
 ) -> Result<Json<Value>, ApiError> {
     let uuid = worker.own(&id)?;
     checked_source(&body.source)?;
@@ -242,8 +280,8 @@ struct Event {
 
 async fn event(
     State(worker): Shared,
-    Path(id): Path<String>,
-    Json(event): Json<Event>,
+    Segments(id): Segments<String>,
+    Payload(event): Payload<Event>,
 ) -> Result<Json<Value>, ApiError> {
     let key = worker.find(&id)?.key();
     let outputs = inject(&worker, &key, vec![event]).await?;
@@ -259,11 +297,11 @@ struct Events {
 
 async fn events(
     State(worker): Shared,
-    Path(id): Path<String>,
-    Json(batch): Json<Events>,
+    Segments(id): Segments<String>,
+    Payload(batch): Payload<Events, BATCH_BODY_BYTES>,
 ) -> Result<Json<Value>, ApiError> {
     let key = worker.find(&id)?.key();
-    let (count, began) = (batch.events.len(), tokio::time::Instant::now());
+    let (count, began) = (batch.events.len(), Instant::now());
     let outputs = inject(&worker, &key, batch.events).await?;
     let flat = |output: Injected| {
         let mut fields = Map::from_iter([("event_type".to_owned(), Value::String(output.event_type))]);
@@ -276,18 +314,20 @@ async fn events(
 }
 
 async fn inject(worker: &Worker, key: &PipelineKey, events: Vec<Event>) -> Result<Vec<Injected>, ApiError> {
+    let full = |limit: usize| {
+        let message = format!("{limit} injected events wait for the pipeline, which is the limit: try again");
+        ApiError::new(StatusCode::TOO_MANY_REQUESTS, "queue_depth_exceeded", message).retry_after(1)
+    };
+    let _place = worker.queues.enter(key, events.len()).map_err(full)?;
     let events = events.into_iter().map(|event| Injected { event_type: event.event_type, fields: event.fields });
     let outputs = worker.engine.inject(key, events.collect()).await;
     outputs.map_err(|refused| match refused {
         Refused::Unknown(key) => ApiError::no_pipeline(&key.name),
-        Refused::Full(_) => {
-            ApiError::new(StatusCode::TOO_MANY_REQUESTS, "queue_depth_exceeded", refused.to_string()).retry_after(1)
-        }
         other => ApiError::new(StatusCode::CONFLICT, "not_accepted", other.to_string()),
     })
 }
 
-async fn pipeline_metrics(State(worker): Shared, Path(id): Path<String>) -> Result<Json<Value>, ApiError> {
+async fn pipeline_metrics(State(worker): Shared, Segments(id): Segments<String>) -> Result<Json<Value>, ApiError> {
     let key = worker.find(&id)?.key();
     let measured = worker.measured();
     let of = measured.get(&key);
@@ -300,7 +340,7 @@ async fn pipeline_metrics(State(worker): Shared, Path(id): Path<String>) -> Resu
     })))
 }
 
-async fn topology(State(worker): Shared, Path(id): Path<String>) -> Result<Json<Value>, ApiError> {
+async fn topology(State(worker): Shared, Segments(id): Segments<String>) -> Result<Json<Value>, ApiError> {
     let found = worker.find(&id)?;
     let plan: Arc<Plan> = match &found {
         Found::Own(_, deployed) => worker.standalone.plan(deployed).map_err(|error| refused(&id, error))?,

@@ -8,10 +8,14 @@
 mod graph;
 mod http;
 mod metrics;
+mod queues;
 pub mod standalone;
+
+pub use queues::Queues;
 
 use crate::agent::engine::Engine;
 use crate::coordinator::auth::Keys;
+use crate::coordinator::limits::RateLimit;
 use crate::model::ids::{EpochNumber, PipelineKey, Uuid};
 use crate::model::state::Phase;
 use crate::seams::Clock;
@@ -73,8 +77,12 @@ pub struct Worker {
     pub membership: Arc<dyn Membership>,
     /// Who may call.
     pub keys: Keys,
-    /// May others read all the same?
-    pub allow_anonymous: bool,
+    /// How often one address may change something.
+    pub rate: RateLimit,
+    /// Whose pages may call: origins, or `*`.
+    pub cors_origins: Vec<String>,
+    /// How many injected events may wait for a pipeline.
+    pub queues: Queues,
     /// The time of day.
     pub clock: Arc<dyn Clock>,
     /// When it started, Unix time.
@@ -82,8 +90,16 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Its routes.
-    pub fn routes(self: Arc<Self>) -> axum::Router {
-        http::routes(self)
+    /// Its routes, with those by which other workers reach this one.
+    pub fn routes(self: Arc<Self>, others: axum::Router) -> axum::Router {
+        http::guarded(http::routes(self.clone()).merge(others), self)
+    }
+
+    /// `/metrics` alone, for a port of its own.
+    pub fn metrics_routes(self: Arc<Self>) -> axum::Router {
+        http::metrics_routes(self)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -73,11 +73,7 @@ impl LivePipeline {
             sources: wiring.source_names(),
             clients: wiring.clients(),
         });
-        let link = |connector: &Arc<str>, kind, comes_in| LinkName { connector: connector.clone(), kind, comes_in };
-        let outlet_links = wiring.outlet_names.iter().zip(&wiring.outlets);
-        let outlet_links = outlet_links.map(|(name, outlet)| link(name, outlet.kind(), false)).collect();
-        let inlet_links = wiring.inlet_names.iter().zip(&wiring.inlets);
-        let inlet_links = inlet_links.map(|(name, inlet)| link(name, inlet.kind(), true)).collect();
+        let (inlet_links, outlet_links) = links(&wiring);
         let Wiring { plan, inlets, inlet_names, outlets, outlet_names: _, sending, idle, warnings } = wiring;
         let label = if terms.several { format!("{name}: ") } else { String::new() };
         warnings.iter().for_each(|warning| around.talk.say(&format!("{label}warning: {warning}")));
@@ -102,13 +98,7 @@ impl LivePipeline {
             notice: terms.notice.clone(),
         };
         let failing: Vec<Failing> = outlets.iter().map(|_| Failing::default()).collect();
-        let outlets = outlets.into_iter().zip(&failing).map(|(mut outlet, failing)| {
-            let what = outlet.prepare(terms.connect_timeout);
-            let what = format!("{what} (out)");
-            let (status, trouble) = (watch.hook(what.clone()), watch.trouble(what, failing.clone()));
-            OpenOutlet::open(outlet, reports.clone(), status, trouble)
-        });
-        let outlets = Arc::new(outlets.collect::<Result<Vec<_>, String>>()?);
+        let outlets = Arc::new(open_outlets(outlets, &failing, &watch, &reports, terms)?);
         let gate = {
             let (outlets, trouble) = (outlets.clone(), trouble.clone());
             Box::new(move || trouble.has_given_up() || outlets.iter().all(OpenOutlet::has_room))
@@ -389,6 +379,29 @@ impl LivePipeline {
             say(format!("{leftovers} messages of subscriptions that an earlier run of {} made", self.name));
         }
     }
+}
+
+/// The names of the connections that come in, and of those that go out.
+fn links(wiring: &Wiring) -> (Vec<LinkName>, Vec<LinkName>) {
+    let link = |connector: &Arc<str>, kind, comes_in| LinkName { connector: connector.clone(), kind, comes_in };
+    let inlets = wiring.inlet_names.iter().zip(&wiring.inlets).map(|(name, inlet)| link(name, inlet.kind(), true));
+    let outlets = wiring.outlet_names.iter().zip(&wiring.outlets);
+    (inlets.collect(), outlets.map(|(name, outlet)| link(name, outlet.kind(), false)).collect())
+}
+
+fn open_outlets(
+    outlets: Vec<Outlet>,
+    failing: &[Failing],
+    watch: &Watch,
+    reports: &Reports,
+    terms: &Terms,
+) -> Result<Vec<OpenOutlet>, String> {
+    let open = |(mut outlet, failing): (Outlet, &Failing)| {
+        let what = format!("{} (out)", outlet.prepare(terms.connect_timeout));
+        let (status, trouble) = (watch.hook(what.clone()), watch.trouble(what, failing.clone()));
+        OpenOutlet::open(outlet, reports.clone(), status, trouble)
+    };
+    outlets.into_iter().zip(failing).map(open).collect()
 }
 
 fn reports(

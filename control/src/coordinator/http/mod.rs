@@ -8,7 +8,7 @@
 //! Every coordinator does everything. Invariant: `/health` and `/metrics` wait for nobody.
 
 mod connectors;
-mod extract;
+pub mod extract;
 mod gate;
 mod groups;
 mod health;

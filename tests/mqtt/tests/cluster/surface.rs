@@ -1,6 +1,7 @@
 //! The surface that scripts and people use, on real processes.
 
 use crate::PATIENCE;
+use rarog_mqtt_tests::broker::free_port;
 use rarog_mqtt_tests::cluster::{Cluster, Layout, group_of};
 use rarog_mqtt_tests::rest::Rest;
 use serde_json::json;
@@ -66,6 +67,20 @@ fn health_answers_at_once_whatever_hangs() {
     cluster.coordinators[1].resume();
     cluster.coordinators[2].resume();
     cluster.wait_for_leader(PATIENCE);
+}
+
+#[test]
+fn a_worker_by_itself_offers_metrics_on_a_port_of_their_own() {
+    let metrics = free_port();
+    let options = ["--metrics", "--metrics-port", &metrics.to_string()].map(String::from);
+    let layout = Layout { worker_options: options.into(), ..Layout::independent(1, &[0]) };
+    let cluster = Cluster::start(&layout);
+    cluster.wait_for_workers(0, 1, PATIENCE);
+    for port in [metrics, cluster.workers[0].port] {
+        let answer = Rest::at(port).get("/metrics").expect("it answers");
+        assert!(answer.status == 200 && answer.body.contains("rarog_coordinator_connected 1"), "{answer}");
+    }
+    assert_eq!(Rest::at(metrics).get("/api/v1/pipelines").expect("it answers").status, 404);
 }
 
 #[test]
