@@ -4,7 +4,7 @@
 //! here is part of the product.
 //!
 //! ```text
-//!   Publisher ──> Broker (mosquitto) ──> rarog ──> Broker ──> Observer ──> verdict
+//!   Publisher ──> Relay ──> Broker (mosquitto) ──> rarog ──> Broker ──> Observer ──> verdict
 //! ```
 //!
 //! Invariant: what a [`Publisher`] says is confirmed, the broker has taken; what an [`Observer`] has not got, the broker has
@@ -18,6 +18,7 @@ pub mod observer;
 pub mod process;
 pub mod program;
 pub mod publisher;
+pub mod relay;
 pub mod rest;
 pub mod sums;
 pub mod web;

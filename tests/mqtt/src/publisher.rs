@@ -2,6 +2,7 @@
 //!
 //! Invariant: [`Publisher::finish`] returns once the broker has confirmed every message, or panics.
 
+use crate::relay::Relay;
 use paho_mqtt as mqtt;
 use std::collections::VecDeque;
 use std::thread;
@@ -17,11 +18,23 @@ pub struct Publisher {
     client: mqtt::AsyncClient,
     unconfirmed: VecDeque<mqtt::DeliveryToken>,
     again: u64,
+    /// After the client, which goes first.
+    _relay: Option<Relay>,
 }
 
 impl Publisher {
-    /// Connects to a broker.
+    /// Connects to a broker, which may go away and come back.
     pub fn connect(uri: &str, client_id: &str) -> Publisher {
+        let relay = Relay::to(uri);
+        Publisher::over(&relay.uri(), client_id, Some(relay))
+    }
+
+    /// Connects to a broker that stays: nothing stands between, which a benchmark would measure too.
+    pub fn direct(uri: &str, client_id: &str) -> Publisher {
+        Publisher::over(uri, client_id, None)
+    }
+
+    fn over(uri: &str, client_id: &str, relay: Option<Relay>) -> Publisher {
         let create = mqtt::CreateOptionsBuilder::new()
             .server_uri(uri)
             .client_id(client_id)
@@ -35,7 +48,7 @@ impl Publisher {
             .automatic_reconnect(Duration::from_secs(1), Duration::from_secs(1))
             .finalize();
         client.connect(connect).wait_for(PATIENCE).unwrap_or_else(|error| panic!("cannot connect to {uri}: {error}"));
-        Publisher { client, unconfirmed: VecDeque::new(), again: 0 }
+        Publisher { client, unconfirmed: VecDeque::new(), again: 0, _relay: relay }
     }
 
     /// Publishes a message; waits while the window is full.

@@ -75,7 +75,9 @@ fn a_run_that_is_stopped_keeps_its_open_windows() {
     for (part, range) in [0..400, 400..1500, 1500..1501].into_iter().enumerate() {
         let mut process = start(&broker, &format!("run-{part}"), &path);
         publisher.publish_paced("in", 1, f64::INFINITY, range.map(|seq| reading(if seq == 1500 { 2000 } else { seq })));
-        // In the last part all windows are closed; before it, what was published is with the broker, and comes again.
+        // A checkpoint shows that something was taken in. What was not is with the broker, and comes again.
+        wait_for_a_checkpoint(&broker);
+        // In the last part all windows are closed.
         if part == 2 {
             observer.wait_for(10, PATIENCE);
         }

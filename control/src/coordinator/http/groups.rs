@@ -12,7 +12,7 @@ use super::views::{GroupView, is_settled};
 use super::{Context, Reading, Rest, answer};
 use crate::coordinator::compile::Problem;
 use crate::coordinator::error::ApiError;
-use crate::coordinator::limits::{DEPLOY_TIMEOUT, GROUPS, check_group};
+use crate::coordinator::limits::{DEPLOY_TIMEOUT, GROUPS, WRITE_TIMEOUT, check_group};
 use crate::model::command::{Change, Outcome};
 use crate::model::ids::Uuid;
 use crate::model::spec::GroupSpec;
@@ -101,10 +101,7 @@ async fn remove(State(rest): Context, Segments(id): Segments<String>) -> Result<
 
 async fn deploy(rest: &Rest, reading: Reading, spec: GroupSpec, how: How) -> Result<Response, ApiError> {
     check_group(&spec).map_err(ApiError::invalid)?;
-    if reading.state.cluster.is_none() {
-        // It has not formed, or this coordinator has not joined it.
-        return Err(SubmitError::NoLeader.into());
-    }
+    let reading = formed(rest, reading).await?;
     let facts = compile(rest, &reading.state, &spec).await?;
     let existing = reading.state.groups.iter().find(|(_, group)| group.spec.name == spec.name);
     let is_new = existing.is_none();
@@ -133,6 +130,19 @@ async fn deploy(rest: &Rest, reading: Reading, spec: GroupSpec, how: How) -> Res
     let group = state.groups.get(&id).ok_or_else(|| ApiError::no_group(&id.to_string()))?;
     let view = GroupView::of(id, group, &state, rest.clock.now_ms());
     Ok(answer(if is_new { StatusCode::CREATED } else { StatusCode::OK }, view))
+}
+
+/// What is known once the cluster has formed and this coordinator is in it; that is waited for as long as a write is.
+async fn formed(rest: &Rest, reading: Reading) -> Result<Reading, ApiError> {
+    if reading.state.cluster.is_some() {
+        return Ok(reading);
+    }
+    let mut states = rest.ledger.watch();
+    let has_formed = timeout(WRITE_TIMEOUT, states.wait_for(|state| state.cluster.is_some())).await;
+    if !has_formed.is_ok_and(|seen| seen.is_ok()) {
+        return Err(SubmitError::NoLeader.into());
+    }
+    Ok(rest.read().await)
 }
 
 /// Waits until every pipeline of a group has come to something, or [`DEPLOY_TIMEOUT`] has passed.

@@ -74,15 +74,16 @@ fn status(workers: WorkerCount) -> &'static str {
     }
 }
 
-/// Can it serve writes? It can if it reaches a leader that has a majority.
+/// Can it serve writes? It can if the cluster has formed, and it reaches a leader that has a majority.
 async fn ready(State(rest): Context) -> Result<Response, ApiError> {
-    match rest.ledger.read(READ_TIMEOUT).await {
-        Some(_) => Ok(answer(StatusCode::OK, json!({"status": "ready", "role": "coordinator"}))),
-        None => {
-            let message = "not ready: no leader with a majority of the coordinators is reached";
-            Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready", message))
+    let message = match rest.ledger.read(READ_TIMEOUT).await {
+        Some(state) if state.cluster.is_some() => {
+            return Ok(answer(StatusCode::OK, json!({"status": "ready", "role": "coordinator"})));
         }
-    }
+        Some(_) => "not ready: the cluster is forming",
+        None => "not ready: no leader with a majority of the coordinators is reached",
+    };
+    Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready", message))
 }
 
 async fn live() -> Response {

@@ -38,7 +38,7 @@ pub fn measure(seconds: usize, rate: usize) -> Latency {
     let mut process = Process::rarog(broker.directory(), "bench", &["run", path]);
     process.wait_for_stderr("(in): connected", PATIENCE);
     let observer = Observer::subscribe(&broker.uri(), "judge", TOPIC_OUT, 1);
-    let mut publisher = Publisher::connect(&broker.uri(), "load");
+    let mut publisher = Publisher::direct(&broker.uri(), "load");
     let (count, began) = (seconds * rate, Instant::now());
     let mut published = Vec::with_capacity(count);
     for number in 0..count {

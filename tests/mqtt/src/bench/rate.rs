@@ -56,7 +56,7 @@ fn turn(contestant: Contestant, events: usize, max_inflight: u32) -> Turn {
     let source_id = &*for_run("", "bench", "broker", End::Source);
     // The session is made first, so that the backlog waits in it.
     drop(Observer::subscribe(&broker.uri(), source_id, TOPIC_IN, 1));
-    let mut publisher = Publisher::connect(&broker.uri(), "load");
+    let mut publisher = Publisher::direct(&broker.uri(), "load");
     for seq in 0..events {
         publisher.publish(TOPIC_IN, 1, reading(seq));
     }
