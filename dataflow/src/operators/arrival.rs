@@ -11,7 +11,7 @@
 //! ```
 //! The ways are known when the graph is built. A row says in its rank which one it came, as the place of that way among all
 //! that lead to the merge behind which it is; the next merge knows these places and gives it one of its own. Operators on
-//! the way that make several results of a record number them, so ways are compared part by part, with the numbers between.
+//! the way that make several results of a record (`.process`, corrections of overlapping windows) number them, so ways are compared part by part, with the numbers between.
 //!
 //! ```text
 //!  rank of a direct result    way up to the first numbering : number │ on to the second : number │ the rest : number
@@ -248,6 +248,13 @@ pub fn numbered(pos: u64, (first, second, third): FiredRank, number: u64) -> Fir
     }
 }
 
+/// The rank of the correction with this number that a late row brings about at once. Corrections by what was fired stand
+/// where other results that are fired do, and go by their windows.
+pub fn corrected(rows: &Rows, row: usize, number: u64) -> Option<FiredRank> {
+    let pos = rows.pos[row];
+    (!is_fired(pos)).then(|| numbered(pos, rank_of(rows, row), number))
+}
+
 /// Places of parts among those of all ways.
 struct Ranks<'w> {
     first: Vec<(Option<u32>, usize, &'w [u32])>,
@@ -351,7 +358,9 @@ fn ways_to(plan: &Plan, node: &Node, known: &[Option<Ways>]) -> Option<Ways> {
         },
     };
     Some(match node.op {
-        Op::Process { .. } => ways.into_iter().map(|(way, places)| (way.numbered(), places)).collect(),
+        Op::Process { .. } | Op::Window { allowed_lateness: 1.., .. } => {
+            ways.into_iter().map(|(way, places)| (way.numbered(), places)).collect()
+        }
         _ => ways,
     })
 }

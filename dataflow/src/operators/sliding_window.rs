@@ -12,13 +12,14 @@
 //! Blocks lie on a grid of their own, so results do not depend on when anything was merged. A record that comes for a window
 //! that has fired already is added to the beginning, or lets the rests be made anew.
 
+use super::arrival;
 use super::grid::{Grid, clamp};
 use super::key::{self, KeyColumns, Keys};
 use super::panes::{Arrived, Pane, Panes, Saved};
 use super::result::{Arguments, Calls, Group, Groups, Pool, Results};
 use super::state::SavedState;
 use super::{Context, Operator};
-use crate::batch::{Chunk, Released, Rows, phase};
+use crate::batch::{Chunk, FiredRank, Released, Rows, phase};
 use crate::clock::{Progress, Watermark};
 use crate::snapshot::{Restore, Snapshot, SnapshotError};
 use rarog_lang::plan::{Aggregate, Key};
@@ -62,6 +63,18 @@ pub struct SlidingWindow {
     /// Are beginnings and rests kept?
     prepares: bool,
     slots: Vec<u32>,
+}
+
+/// Why a window is reported.
+struct Occasion {
+    /// Position of the result.
+    pos: u64,
+    /// Its rank, if it does not go by its window.
+    rank: Option<FiredRank>,
+    /// How often the window has fired before.
+    revision: u64,
+    /// Was it made ready what the window is put together from?
+    prepared: bool,
 }
 
 /// One chunk on its way through the operator.
@@ -120,7 +133,8 @@ impl SlidingWindow {
                 if self.prepares {
                     self.prepare(slot, end);
                 }
-                self.report((slot, end), 0, pos, results, self.prepares);
+                let occasion = Occasion { pos, rank: None, revision: 0, prepared: self.prepares };
+                self.report((slot, end), &occasion, results);
             }
             let SlidingWindow { panes, parts, merged, .. } = self;
             panes.fired(end, |_, part| free(part, parts, merged));
@@ -176,15 +190,15 @@ impl SlidingWindow {
         beginning.until = end;
     }
 
-    /// The result of a key's window, which has fired `revision` times before.
-    fn report(&mut self, (slot, end): (usize, i128), revision: u64, pos: u64, results: &mut Results, prepared: bool) {
+    /// The result of a key's window.
+    fn report(&mut self, (slot, end): (usize, i128), occasion: &Occasion, results: &mut Results) {
         let start = self.grid.start(end);
         let content = self.panes.content(slot);
         let window = content.between(start, end);
         let first = &content.panes[window.start];
         let (groups, group) = if window.len() == 1 {
             (self.parts.groups(), first.state.slot)
-        } else if prepared {
+        } else if occasion.prepared {
             let beginning = self.beginnings[slot].as_ref().expect("it has been prepared").slot;
             let boundary = self.grid.block(start) + self.grid.size();
             let (alone, last) = (start == self.grid.block(start), &content.panes[window.end - 1]);
@@ -205,10 +219,10 @@ impl SlidingWindow {
             }
             (&self.scratch, 0)
         };
-        let rank = (0, first.began, self.panes.keys.hash(slot));
+        let rank = occasion.rank.unwrap_or((0, first.began, self.panes.keys.hash(slot)));
         let time = clamp(end);
-        let window = Some(Released { revision, ..Released::first(clamp(start), time) });
-        results.push(&self.calls, pos, &Group { key: &first.key, groups, slot: group, window, time, rank });
+        let window = Some(Released { revision: occasion.revision, ..Released::first(clamp(start), time) });
+        results.push(&self.calls, occasion.pos, &Group { key: &first.key, groups, slot: group, window, time, rank });
     }
 
     /// Adds the rows from `first` on that no window fires before. Gives the first row that was not taken.
@@ -269,10 +283,10 @@ impl SlidingWindow {
         if self.prepares {
             self.amend(passage, (key, row), start);
         }
-        let pos = (passage.index(row) as u64) << phase::BITS | phase::FIRED;
-        for (end, times) in corrected.into_iter().zip(times) {
-            self.report((key, end), times, pos, results, false);
-            self.panes.note_fired(key, end, times + 1);
+        for ((end, revision), number) in corrected.into_iter().zip(times).zip(0..) {
+            let (pos, rank) = (passage.rows.pos[row], arrival::corrected(passage.rows, row, number));
+            self.report((key, end), &Occasion { pos, rank, revision, prepared: false }, results);
+            self.panes.note_fired(key, end, revision + 1);
         }
     }
 

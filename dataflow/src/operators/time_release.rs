@@ -3,12 +3,13 @@
 //! A record is held once, in its pane, however many windows will release it. A window that is corrected releases the late
 //! record alone, or everything again if an aggregate stands behind it.
 
+use super::arrival;
 use super::grid::{Grid, clamp};
 use super::key::{self, KeyColumns, Keys};
 use super::panes::{Arrived, Pane, Panes, Saved};
 use super::window_rows::{Held, Realign, Releases, held_columns};
 use super::{Context, Operator};
-use crate::batch::{Chunk, Released, Rows, phase};
+use crate::batch::{Chunk, FiredRank, Released, Rows, phase};
 use crate::clock::{Progress, Watermark};
 use crate::snapshot::{Restore, Snapshot, SnapshotError};
 use rarog_lang::plan::Key;
@@ -46,19 +47,19 @@ impl TimeRelease {
         while let Some(end) = self.panes.next().filter(|end| *end <= w) {
             let pos = (progress.reaches(end) as u64) << phase::BITS | phase::FIRED;
             for slot in self.panes.reported(end) {
-                self.release((slot as usize, end), 0, pos, None, releases);
+                self.release((slot as usize, end), 0, (pos, None), None, releases);
             }
             self.panes.fired(end, |_, _| {});
         }
         self.panes.free(w, |_, _| {});
     }
 
-    /// Releases a key's window, or of its records only one.
+    /// Releases a key's window, or of its records only one; without a rank it goes by the window.
     fn release(
         &mut self,
         (slot, end): (usize, i128),
         revision: u64,
-        pos: u64,
+        (pos, rank): (u64, Option<FiredRank>),
         only: Option<&Held>,
         releases: &mut Releases,
     ) {
@@ -67,7 +68,8 @@ impl TimeRelease {
         let released = Released { instance: self.instances, revision, ..Released::first(clamp(start), time) };
         let content = self.panes.content(slot);
         let panes = content.panes.range(content.between(start, end));
-        let rank = (0, panes.clone().next().map_or(0, |pane| pane.began), self.panes.keys.hash(slot));
+        let began = panes.clone().next().map_or(0, |pane| pane.began);
+        let rank = rank.unwrap_or((0, began, self.panes.keys.hash(slot)));
         match only {
             Some(held) => releases.push(pos, time, rank, released, std::iter::once(held)),
             None => {
@@ -101,9 +103,9 @@ impl TimeRelease {
         let arrived = Arrived { time, began: key::began(chunk.seq, pos) };
         let only = (!corrected.is_empty() && !self.again).then(|| held.clone());
         self.panes.pane((slot, start, w), &arrived, (columns, row), Vec::new).push(held);
-        let fired = (pos >> phase::BITS) << phase::BITS | phase::FIRED;
-        for (end, times) in corrected.into_iter().zip(times) {
-            self.release((slot, end), times, fired, only.as_ref(), releases);
+        for ((end, times), number) in corrected.into_iter().zip(times).zip(0..) {
+            let rank = arrival::corrected(rows, row, number);
+            self.release((slot, end), times, (pos, rank), only.as_ref(), releases);
             self.panes.note_fired(slot, end, times + 1);
         }
     }

@@ -35,7 +35,7 @@ pub fn result(items: &[Item], records: &[Rec], time: i64) -> Rec {
     let is_shown = |(key, value): &&(String, V)| !value.is_null() && !items.iter().any(|item| item.name == *key);
     let mut fields: Vec<(String, V)> = first.keys.iter().filter(is_shown).cloned().collect();
     push_items(&mut fields, items, &content);
-    if !first.keys.is_empty() {
+    if !items.iter().any(|item| item.name == "_partition") {
         set(&mut fields, "_partition", key::partition(&key::of(first)));
     }
     if first.revision > 0 {

@@ -13,8 +13,11 @@ pub fn same(a: &[V], b: &[V]) -> bool {
     a.iter().zip(b).all(|(a, b)| a.same(b))
 }
 
-/// The texts joined by `|`, null as `default`.
+/// The texts joined by `|`, null as `default`; without keys `default`.
 pub fn partition(key: &[V]) -> V {
+    if key.is_empty() {
+        return V::Str("default".into());
+    }
     let text = |value: &V| if value.is_null() { "default".into() } else { value.text() };
     V::Str(key.iter().map(text).collect::<Vec<_>>().join("|"))
 }

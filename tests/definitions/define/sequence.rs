@@ -361,11 +361,9 @@ impl<'p> Matching<'p> {
                 fields.push((format!("_count_{}", part.name), V::Int(part.records.len() as i64)));
             }
         }
-        if !self.sequence.keys.is_empty() {
-            let shown = self.sequence.keys.iter().cloned().zip(run.key.iter().cloned());
-            fields.extend(shown.filter(|(_, value)| !value.is_null()));
-            fields.push(("_partition".into(), key::partition(&run.key)));
-        }
+        let shown = self.sequence.keys.iter().cloned().zip(run.key.iter().cloned());
+        fields.extend(shown.filter(|(_, value)| !value.is_null()));
+        fields.push(("_partition".into(), key::partition(&run.key)));
         fields
     }
 }

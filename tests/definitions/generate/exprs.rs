@@ -10,6 +10,32 @@ fn is_of(field: &str, letters: &str) -> bool {
     letters.contains(&field[..1])
 }
 
+/// Is its value the same to the last digit whatever the order of what it adds up?
+fn is_exact(value: &Ex) -> bool {
+    match value {
+        Ex::Name(field) | Ex::Of(_, field) => !is_of(field, "r"),
+        Ex::Agg(agg, argument) => {
+            let rounds = match agg {
+                Agg::Avg | Agg::Variance | Agg::Stddev | Agg::Ema(_) => true,
+                Agg::Percentile(_) | Agg::Median | Agg::P50 | Agg::P95 | Agg::P99 => true,
+                _ => false,
+            };
+            !rounds && argument.as_deref().is_none_or(is_exact)
+        }
+        Ex::Bin(Op::Div, ..) => false,
+        Ex::Bin(_, left, right) => is_exact(left) && is_exact(right),
+        // A condition decides, whatever it reads.
+        Ex::If(_, yes, no) => is_exact(yes) && is_exact(no),
+        Ex::Neg(inner) => is_exact(inner),
+        _ => true,
+    }
+}
+
+/// The letter for the name of a number.
+fn letter_of(value: &Ex) -> &'static str {
+    if is_exact(value) { "v" } else { "r" }
+}
+
 impl Maker<'_> {
     /// A field of one of these kinds.
     pub(super) fn field(&mut self, of: &Readable, letters: &str) -> Option<String> {
@@ -73,7 +99,8 @@ impl Maker<'_> {
             }
         }
         if self.random.once_in(2) {
-            items.push(Item { name: "vx".into(), value: self.number(of, 2) });
+            let value = self.number(of, 2);
+            items.push(Item { name: format!("{}x", letter_of(&value)), value });
         }
         if windowed && self.random.once_in(2) {
             items.push(Item { name: "tw".into(), value: Ex::name("window_start") });
@@ -95,7 +122,7 @@ impl Maker<'_> {
         if self.random.once_in(4) {
             let total = Ex::Agg(Agg::Sum, Some(Box::new(self.number(of, 1))));
             let value = Ex::bin(self.random.pick(&[Op::Div, Op::Mul, Op::Add]), total, Ex::Agg(Agg::Count, None));
-            items.push(Item { name: "vr".into(), value });
+            items.push(Item { name: format!("{}r", letter_of(&value)), value });
         }
         if windowed && self.random.once_in(4) {
             items.push(Item { name: "tw".into(), value: Ex::name("window_end") });
@@ -113,6 +140,11 @@ impl Maker<'_> {
     /// An aggregate, and the kind of its value.
     fn aggregate(&mut self, of: &Readable, windowed: bool) -> (&'static str, Ex) {
         let number = if self.random.once_in(3) { self.number(of, 1) } else { self.number(of, 0) };
+        let rough = self.field(of, "r").filter(|_| self.random.once_in(4));
+        if let Some(field) = rough {
+            let agg = self.random.pick(&[Agg::Sum, Agg::Avg, Agg::Min, Agg::Max]);
+            return ("r", Ex::Agg(agg, Some(Box::new(Ex::Name(field)))));
+        }
         let any = match self.field(of, "kvns") {
             Some(field) => Ex::Name(field),
             None => number.clone(),
@@ -142,7 +174,8 @@ impl Maker<'_> {
             22 => ("v", Agg::P95, number),
             _ => ("v", Agg::P99, number),
         };
-        (letter, Ex::Agg(agg, Some(Box::new(argument))))
+        let value = Ex::Agg(agg, Some(Box::new(argument)));
+        (if letter == "v" { letter_of(&value) } else { letter }, value)
     }
 }
 

@@ -86,7 +86,7 @@ impl Maker<'_> {
             for field in &of[place].fields {
                 if !self.random.once_in(3) {
                     let value = Ex::Of(input.name.clone(), field.clone());
-                    items.push(Item { name: format!("{field}{place}"), value });
+                    items.push(Item { name: format!("{field}_{place}"), value });
                 }
             }
         }

@@ -1,5 +1,6 @@
 //! Random programs and inputs out of a seed. What a field holds goes by the first letter of its name: `k` anything that can
-//! be a key, `v` numbers of both kinds, `n` ints, `s` text, `a` arrays, `t` times.
+//! be a key, `v` numbers of both kinds, `n` ints, `s` text, `a` arrays, `t` times; `r` numbers whose last digits go by the
+//! order in which they were added up, so nothing is decided by them.
 
 mod events;
 mod exprs;
