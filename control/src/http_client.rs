@@ -3,7 +3,7 @@
 //! It follows no redirects and repeats nothing by itself, but for requests that a connection closed by the other side had not
 //! taken. Invariant: an error says [`HttpError::NotSent`] only when the other side cannot have seen the request.
 
-use crate::seams::Net;
+use crate::seams::{BoxStream, Net};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::client::conn::http1::{SendRequest, handshake};
@@ -147,8 +147,17 @@ impl HttpClient {
         }
     }
 
+    /// A bare connection to where a URL leads.
+    pub async fn open(&self, base_url: &str) -> Result<BoxStream, String> {
+        self.stream(&Target::parse(base_url)?.authority).await
+    }
+
+    async fn stream(&self, authority: &str) -> Result<BoxStream, String> {
+        self.net.connect(authority).await.map_err(|error| error.to_string())
+    }
+
     async fn connect(&self, authority: &str) -> Result<Sender, String> {
-        let stream = self.net.connect(authority).await.map_err(|error| error.to_string())?;
+        let stream = self.stream(authority).await?;
         let (mut sender, connection) = handshake(TokioIo::new(stream)).await.map_err(|error| error.to_string())?;
         // Ends with its sender, or when the server closes.
         tokio::spawn(async move {

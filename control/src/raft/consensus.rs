@@ -4,6 +4,7 @@
 
 use super::formation;
 use super::journal::{Flush, JournalError};
+use super::lifeline;
 use super::log::Log;
 use super::machine::{Machine, Published};
 use super::net::{Caller, Network};
@@ -209,6 +210,7 @@ impl Consensus {
         }
         tokio::spawn(steward::watch_leadership(inner.clone()));
         tokio::spawn(steward::lead(inner.clone()));
+        tokio::spawn(lifeline::watch(inner.clone()));
         tokio::spawn(formation::run(inner.clone()));
         Ok(Consensus { inner })
     }

@@ -6,6 +6,7 @@
 //!   state, watch <── Published <── machine <── apply ───┘
 //!   peers  <──> routes, net        formation: how a node without a log gets into a cluster
 //!                                  steward: what the leader does about the cluster itself
+//!                                  lifeline: how the end of a leader's process is seen at once
 //! ```
 //! Nothing of openraft is seen outside of this folder; its exact version is pinned.
 //!
@@ -21,6 +22,7 @@
 mod consensus;
 mod formation;
 mod journal;
+mod lifeline;
 mod log;
 mod machine;
 mod members;

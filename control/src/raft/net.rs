@@ -9,6 +9,7 @@ use super::types::{Snapshot, TypeConfig, Vote};
 use crate::http_client::{HttpClient, HttpError};
 use crate::model::ids::NodeId;
 use crate::model::secret::Secret;
+use crate::seams::BoxStream;
 use bytes::Bytes;
 use hyper::{Method, StatusCode};
 use openraft::errors::{NetworkError, RPCError, ReplicationClosed, StreamingError, Unreachable};
@@ -137,6 +138,11 @@ impl Caller {
                 tracing::info!(node = self.shared.node, with, "nothing stands in the way any more");
             }
         }
+    }
+
+    /// A bare connection to a node.
+    pub(super) async fn open(&self, url: &str) -> Result<BoxStream, String> {
+        self.shared.client.open(url).await
     }
 
     /// A call without a cluster on it.

@@ -1,6 +1,6 @@
 //! Commands, reads, kills and restarts.
 
-use crate::nodes::{LEADER_PATIENCE, Nodes, await_some, put};
+use crate::nodes::{LEADER_PATIENCE, Nodes, PATIENCE, await_some, put};
 use rarog_control::model::command::Outcome;
 use rarog_control::raft::{COMMAND_LIMIT_BYTES, Consensus, Flush, RaftConfig, ReadError, SubmitError, Timings};
 use rarog_control::seams::Seams;
@@ -81,6 +81,20 @@ fn a_killed_leader_is_replaced_and_catches_up_when_it_is_back() {
     }
     nodes.put(killed, "after");
     nodes.await_connector("after");
+}
+
+#[test]
+fn nobody_waits_for_silence_where_the_leaders_process_is_gone() {
+    let mut nodes = Nodes::new([1, 2, 3]);
+    // By silence alone nobody would lead before everything here has given up.
+    let forever = u64::try_from(PATIENCE.as_millis()).expect("it is short");
+    nodes.timings = Timings { election_min_ms: forever, election_max_ms: 2 * forever, ..nodes.timings };
+    nodes.start_all();
+    let killed = nodes.leader();
+    nodes.put(killed, "before");
+    nodes.kill(killed);
+    await_some("another one leads", || nodes.running().into_iter().find(|node| nodes.node(*node).leadership().is_self));
+    nodes.put(nodes.leader(), "after");
 }
 
 #[test]
