@@ -10,20 +10,30 @@ use std::collections::BTreeSet;
 
 /// Does no order that is free decide anything?
 pub fn is_decided(program: &Program) -> bool {
-    let mut loose: BTreeSet<&str> = BTreeSet::new();
+    let (mut loose, mut released): (BTreeSet<&str>, BTreeSet<&str>) = Default::default();
     for index in program.in_order() {
         let stream = &program.streams[index];
-        let reads_loose = stream.reads().iter().any(|name| loose.contains(name));
-        let Some(is_loose) = order_behind(stream, reads_loose) else { return false };
+        let reads = |names: &BTreeSet<&str>| stream.reads().iter().any(|name| names.contains(name));
+        let reads_released = reads(&released);
+        let Some(is_loose) = order_behind(stream, reads(&loose), reads_released) else { return false };
         if is_loose {
             loose.insert(&stream.name);
+        }
+        if reads_released || releases(stream) {
+            released.insert(&stream.name);
         }
     }
     true
 }
 
+/// Does the stream release several records at one time?
+fn releases(stream: &Stream) -> bool {
+    stream.ops.iter().any(|op| matches!(op, Op::Window(_)))
+        && !stream.ops.iter().any(|op| matches!(op, Op::Aggregate(_)))
+}
+
 /// Is the order of a stream's results partly free? `None`: it decides something in the stream.
-fn order_behind(stream: &Stream, reads_loose: bool) -> Option<bool> {
+fn order_behind(stream: &Stream, reads_loose: bool, reads_released: bool) -> Option<bool> {
     let mut loose = match &stream.source {
         Source::One(_) | Source::Merge(_) | Source::Late(_) => reads_loose,
         Source::Join(_) => true,
@@ -54,7 +64,8 @@ fn order_behind(stream: &Stream, reads_loose: bool) -> Option<bool> {
                         return None;
                     }
                 }
-                loose |= keyed && windowed;
+                // Records that were released together go to their keys, and come back in any order.
+                loose |= keyed && (windowed || reads_released);
             }
             _ => {}
         }

@@ -1,4 +1,8 @@
 //! Count windows: each n records of a key in order of arrival, or the last n every k.
+//!
+//! Where states merge at a constant price, a window that overlaps others costs a few merges however many panes it has: panes
+//! are cut into blocks as long as a window, and a window is the rest of one block and the beginning of the next, as in
+//! [`super::sliding_window`].
 
 use super::key::{KeyTable, Keys, SavedKey};
 use super::result::{Calls, Group, Groups, Results};
@@ -14,6 +18,9 @@ use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+/// With so few panes, merging them all is as cheap.
+const MERGED_AT_ONCE: u64 = 4;
+
 /// A run of consecutive records of a key, as long as the greatest common divisor of size and slide.
 struct Pane {
     count: u64,
@@ -23,6 +30,8 @@ struct Pane {
     max: i64,
     /// One group in slot 0.
     groups: Option<Groups>,
+    /// What the rest of the block from this pane on holds, once a window begins with it.
+    rest: Option<Part>,
     records: Vec<Held>,
 }
 
@@ -30,6 +39,40 @@ struct Pane {
 struct Content {
     panes: VecDeque<Pane>,
     seen: u64,
+    /// Of the newest block, as far as it is needed.
+    beginning: Option<Beginning>,
+}
+
+/// The beginning of a block.
+struct Beginning {
+    /// Number of the first pane; panes are counted from the first one of the key.
+    block: u64,
+    /// Panes before this one are in it.
+    until: u64,
+    part: Part,
+}
+
+/// What some panes hold together.
+struct Part {
+    min: i64,
+    max: i64,
+    groups: Groups,
+}
+
+impl Part {
+    fn nothing(calls: &Calls) -> Part {
+        Part { min: i64::MAX, max: i64::MIN, groups: group(calls) }
+    }
+
+    fn add(&mut self, pane: &Pane) {
+        (self.min, self.max) = (self.min.min(pane.min), self.max.max(pane.max));
+        self.groups.merge(0, pane.groups.as_ref().expect("a window with an aggregate keeps groups"), 0);
+    }
+
+    fn merge(&mut self, part: &Part) {
+        (self.min, self.max) = (self.min.min(part.min), self.max.max(part.max));
+        self.groups.merge(0, &part.groups, 0);
+    }
 }
 
 /// The operator.
@@ -100,6 +143,7 @@ impl Content {
                 min: time,
                 max: time,
                 groups: calls.map(group),
+                rest: None,
                 records: Vec::new(),
             });
         }
@@ -116,12 +160,52 @@ impl Content {
         (min, self.panes.iter().map(|pane| pane.max).max().unwrap_or(0))
     }
 
-    fn merged(&self, calls: &Calls) -> Groups {
-        let mut merged = group(calls);
-        for groups in self.panes.iter().filter_map(|pane| pane.groups.as_ref()) {
-            merged.merge(0, groups, 0);
+    /// What its panes hold, which are full and make a window.
+    fn merged(&mut self, calls: &Calls, width: u64) -> Part {
+        let mut merged = Part::nothing(calls);
+        let panes = self.panes.len() as u64;
+        if panes <= MERGED_AT_ONCE || !calls.merge_cheaply() {
+            self.panes.iter().for_each(|pane| merged.add(pane));
+            return merged;
+        }
+        let end = self.seen / width;
+        let block = (end - panes).next_multiple_of(panes);
+        let before = (block + panes - end) as usize;
+        self.make_rests(calls, before);
+        self.begin(calls, block, end);
+        if let Some(rest) = self.panes.front().and_then(|pane| pane.rest.as_ref()).filter(|_| before > 0) {
+            merged.merge(rest);
+        }
+        if let Some(beginning) = &self.beginning {
+            merged.merge(&beginning.part);
         }
         merged
+    }
+
+    /// Makes the rests of a block that ends behind so many panes, unless that was done when the first of them came to stand in
+    /// front.
+    fn make_rests(&mut self, calls: &Calls, panes: usize) {
+        if panes == 0 || self.panes[0].rest.is_some() {
+            return;
+        }
+        for index in (0..panes).rev() {
+            let mut rest = Part::nothing(calls);
+            rest.add(&self.panes[index]);
+            if let Some(behind) = self.panes.get(index + 1).and_then(|pane| pane.rest.as_ref()) {
+                rest.merge(behind);
+            }
+            self.panes[index].rest = Some(rest);
+        }
+    }
+
+    /// Lets the beginning of a block grow until `end`.
+    fn begin(&mut self, calls: &Calls, block: u64, end: u64) {
+        let known = self.beginning.take().filter(|beginning| beginning.block == block);
+        let mut beginning = known.unwrap_or_else(|| Beginning { block, until: block, part: Part::nothing(calls) });
+        let new = (end - beginning.until) as usize;
+        self.panes.range(self.panes.len() - new..).for_each(|pane| beginning.part.add(pane));
+        beginning.until = end;
+        self.beginning = Some(beginning);
     }
 }
 
@@ -163,7 +247,7 @@ impl CountWindow {
             groups.restore(0, states)?;
         }
         let records = records.into_owned().into_iter().map(|held| realign.held(held)).collect();
-        Ok(Pane { count, key, min, max, groups, records })
+        Ok(Pane { count, key, min, max, groups, rest: None, records })
     }
 }
 
@@ -187,7 +271,7 @@ impl Operator for CountWindow {
             let slot = self.table.restore(key);
             self.contents.resize_with(self.table.slots(), Content::default);
             let panes = panes.into_iter().map(|pane| self.restore_pane(pane, &realign));
-            self.contents[slot] = Content { panes: panes.collect::<Result<_, _>>()?, seen };
+            self.contents[slot] = Content { panes: panes.collect::<Result<_, _>>()?, seen, beginning: None };
             Ok(())
         })
     }
@@ -212,17 +296,17 @@ impl Operator for CountWindow {
             if !self.full(slot) {
                 continue;
             }
-            let content = &self.contents[slot];
-            let (start, end) = content.bounds();
+            let content = &mut self.contents[slot];
             match (&self.calls, &mut results) {
                 (Some(calls), Some(results)) => {
+                    let Part { min, max, groups } = content.merged(calls, self.pane);
                     let key = content.panes.front().map_or(self.table.key(slot), |pane| &pane.key);
-                    let groups = &content.merged(calls);
-                    let window = Some(Released::first(start, end));
-                    results.push(calls, pos, &Group { key, groups, slot: 0, window, time: end, rank });
+                    let window = Some(Released::first(min, max));
+                    results.push(calls, pos, &Group { key, groups: &groups, slot: 0, window, time: max, rank });
                 }
                 _ => {
                     self.instances += 1;
+                    let (start, end) = content.bounds();
                     let released = Released { instance: self.instances, ..Released::first(start, end) };
                     releases.push(pos, end, rank, released, content.panes.iter().flat_map(|pane| &pane.records));
                 }
@@ -235,10 +319,12 @@ impl Operator for CountWindow {
         if self.table.len() > MAX_KEYS {
             context.too_many_keys(".window of a number of records", "give it a key with fewer values");
         }
-        match (&mut self.calls, results) {
+        let rows = match (&mut self.calls, results) {
             (Some(calls), Some(results)) => results.rows(calls, chunk, context),
             _ => releases.rows(),
-        }
+        };
+        // A window may have a result time behind those that are completed after it.
+        rows.map(Rows::sorted)
     }
 
     fn open(&self) -> u64 {

@@ -138,6 +138,7 @@ impl Run<'_> {
         let mut fired: BTreeMap<String, Vec<Rec>> = BTreeMap::new();
         for index in self.program.in_order() {
             let stream = &self.program.streams[index];
+            let earlier = self.outcome.outputs.len();
             let mut sent: Vec<Sent> = Vec::new();
             for from in in_order_of_text(self.program, reads(stream)) {
                 let records = fired.get(&from).cloned().unwrap_or_default();
@@ -153,6 +154,12 @@ impl Run<'_> {
             let w = self.watermark(stream, self.clock);
             let of_time = self.chains[index].fire(w);
             results.extend(self.collect(index, of_time));
+            // By result time; a count window's may be behind those that are completed after it.
+            self.outcome.outputs[earlier..].sort_by_key(|output| output.record.time);
+            let (mut results, late): (Vec<Sent>, Vec<Sent>) =
+                results.into_iter().partition(|sent| sent.from == stream.name);
+            results.sort_by_key(|sent| sent.record.time);
+            results.extend(late);
             for Sent { from, record } in results {
                 fired.entry(from).or_default().push(record);
             }

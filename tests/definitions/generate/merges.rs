@@ -68,7 +68,7 @@ impl Maker<'_> {
             let condition = self.random.once_in(4).then(|| self.condition(of, 1));
             inputs.push(Input { of: of.name.clone(), name: of.name.clone(), condition });
         }
-        let derived = all.iter().all(|of| of.derived);
+        let derived = all.iter().all(Readable::is_exact);
         (Source::Merge(inputs), Readable { name: String::new(), fields, derived })
     }
 }

@@ -39,8 +39,15 @@ pub struct Readable {
     pub name: String,
     /// Field names.
     pub fields: Vec<String>,
-    /// Is it a stream? Then nulls are left out and no value is of a wrong kind.
+    /// Is it a stream (or a merge of streams without rough numbers)? Then nulls are left out and no value is of a wrong kind.
     pub derived: bool,
+}
+
+impl Readable {
+    /// Are whole records the same whenever they look the same?
+    fn is_exact(&self) -> bool {
+        self.derived && !self.fields.iter().any(|field| field.starts_with('r'))
+    }
 }
 
 /// A program in the making.

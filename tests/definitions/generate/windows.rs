@@ -83,7 +83,7 @@ impl Maker<'_> {
             let name = if twice { format!("I{}", inputs.len()) } else { readable.name.clone() };
             inputs.push(Input { of: readable.name.clone(), name, condition });
         }
-        let derived = of.iter().all(|readable| readable.derived);
+        let derived = of.iter().all(Readable::is_exact);
         (Source::Merge(inputs), Readable { name: String::new(), fields, derived })
     }
 
@@ -120,7 +120,7 @@ impl Maker<'_> {
             by.extend(self.field(of, "kvns").map(Ex::Name));
         }
         // Whole records are compared where a null is no field, in records that a stream made, and where all digits count.
-        let whole = of.derived && !of.fields.iter().any(|field| field.starts_with('r'));
+        let whole = of.is_exact();
         if whole && self.random.once_in(3) {
             by.clear();
         }
@@ -157,7 +157,7 @@ impl Maker<'_> {
             5 => Window::Session { gap: self.span() },
             6 => Window::Count { size: 1 + self.random.below(5), slide: None },
             _ => {
-                let size = 1 + self.random.below(5);
+                let size = 1 + self.random.below(9);
                 Window::Count { size, slide: Some(1 + self.random.below(size)) }
             }
         }

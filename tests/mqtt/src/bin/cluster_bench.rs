@@ -40,7 +40,7 @@ fn main() {
             "hang" => under_load("worker hung", rounds, hang),
             "leader" => under_load("leader killed", rounds, leader),
             "move" => under_load("planned move", rounds, planned_move),
-            "cold" => cold(rounds.min(20)),
+            "cold" => cold(rounds),
             "quiet" => quiet(Duration::from_secs(60 * minutes as u64)),
             other => panic!("unknown fault {other}; there are kill, hang, leader, move, cold, quiet"),
         }

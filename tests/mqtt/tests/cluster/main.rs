@@ -1,9 +1,11 @@
 //! Clusters of real processes under faults, judged by exact sets: every reading that the broker confirmed comes out, and what
 //! comes out twice carries the id that it had before.
 
+mod changes;
 mod faults;
 mod raft;
 mod scaling;
+mod scene;
 mod surface;
 
 use rarog_mqtt_tests::cluster::{Load, Tally};

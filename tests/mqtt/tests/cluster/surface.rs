@@ -5,6 +5,8 @@ use rarog_mqtt_tests::broker::free_port;
 use rarog_mqtt_tests::cluster::{Cluster, Layout, group_of};
 use rarog_mqtt_tests::rest::Rest;
 use serde_json::json;
+use std::io::Write;
+use std::net::{Ipv4Addr, TcpStream};
 use std::time::{Duration, Instant};
 
 #[test]
@@ -45,6 +47,34 @@ fn answers_have_the_shapes_that_scripts_read() {
         Duration::from_secs(5),
     );
     assert_eq!(answer.expect("it answers").status, 413);
+}
+
+/// Clients that send half of a call, or never read their answer, and keep their connection.
+#[test]
+fn slow_clients_keep_nobody_waiting() {
+    const EACH: usize = 100;
+    let cluster = Cluster::start(&Layout::independent(1, &[0]));
+    cluster.wait_for_leader_or_alone();
+    cluster.wait_for_workers(0, 1, PATIENCE);
+    let half_a_head = "POST /api/v1/cluster/connectors HTTP/1.1\r\nhost: x\r\n";
+    let half_a_body = format!("{half_a_head}content-type: application/json\r\ncontent-length: 1000\r\n\r\n{{");
+    let never_read = "GET /health HTTP/1.1\r\nhost: x\r\n\r\n".repeat(50);
+    let mut held = Vec::new();
+    for port in [cluster.coordinators[0].port, cluster.workers[0].port] {
+        for text in [half_a_head, &half_a_body, &never_read] {
+            for _ in 0..EACH {
+                let mut client = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).expect("it listens");
+                client.write_all(text.as_bytes()).expect("it takes it");
+                held.push(client);
+            }
+        }
+    }
+    assert_eq!(cluster.register_connector(0, 1).status, 201);
+    cluster.deploy(0, 1);
+    cluster.wait_placed(0, "sensor_filter_1", "", PATIENCE);
+    let of_worker = Rest::at(cluster.workers[0].port).get("/api/v1/pipelines").expect("it answers");
+    assert_eq!(of_worker.json()["total"], 1, "{of_worker}");
+    drop(held);
 }
 
 #[test]
