@@ -50,5 +50,6 @@ pub fn main() -> ExitCode {
         Command::Delete(args) => client::delete(&args),
         Command::Members(args) => client::members(&args),
         Command::Workers(args) => client::workers(&args),
+        Command::Health(args) => client::health(&args),
     }
 }

@@ -43,6 +43,20 @@ pub struct Reading {
     pub format: Format,
 }
 
+/// Arguments of `health`.
+#[derive(Clone, Debug, Args)]
+#[command(
+    after_help = "Examples:\n  rarog health                             the coordinator on this machine\n  rarog health http://127.0.0.1:9000       a worker"
+)]
+pub struct HealthArgs {
+    /// The coordinator or worker
+    #[arg(value_name = "URL", default_value = "http://127.0.0.1:9100")]
+    pub url: String,
+    /// How long an answer may take
+    #[arg(long, value_name = "D", default_value = "2s", value_parser = super::run::duration)]
+    pub timeout: Duration,
+}
+
 /// Arguments of `deploy`.
 #[derive(Clone, Debug, Args)]
 #[command(

@@ -6,7 +6,8 @@ mod environment;
 mod run;
 
 pub use client::{
-    Cluster, DeleteArgs, DeployArgs, Format, MembersAction, MembersArgs, Reading, WorkersAction, WorkersArgs,
+    Cluster, DeleteArgs, DeployArgs, Format, HealthArgs, MembersAction, MembersArgs, Reading, WorkersAction,
+    WorkersArgs,
 };
 pub use cluster::{CoordinatorArgs, LogFormat, ServerArgs};
 pub use run::{InputFormat, Output, RunArgs, SimulateArgs};
@@ -92,6 +93,8 @@ pub enum Command {
     Members(MembersArgs),
     /// List the workers of a cluster, or free one from another
     Workers(WorkersArgs),
+    /// Ask a coordinator or worker whether it is well; exit code 0 if it is
+    Health(HealthArgs),
 }
 
 /// Formats of diagnostics.

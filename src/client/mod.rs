@@ -4,11 +4,12 @@
 //! the one before cannot have seen it.
 
 mod deploy;
+mod health;
 mod list;
 mod members;
 mod table;
 
-use crate::args::{Cluster, DeleteArgs, DeployArgs, MembersArgs, Reading, WorkersArgs};
+use crate::args::{Cluster, DeleteArgs, DeployArgs, HealthArgs, MembersArgs, Reading, WorkersArgs};
 use crate::exit;
 use crate::run::{Failure, exit_code};
 use axum::http::Method;
@@ -48,6 +49,11 @@ pub fn members(args: &MembersArgs) -> ExitCode {
 /// `rarog workers`
 pub fn workers(args: &WorkersArgs) -> ExitCode {
     exit_code("workers", members::workers(args))
+}
+
+/// `rarog health`
+pub fn health(args: &HealthArgs) -> ExitCode {
+    exit_code("health", health::health(args))
 }
 
 /// Calls coordinators, or one worker.

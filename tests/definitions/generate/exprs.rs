@@ -15,11 +15,18 @@ fn is_exact(value: &Ex) -> bool {
     match value {
         Ex::Name(field) | Ex::Of(_, field) => !is_of(field, "r"),
         Ex::Agg(agg, argument) => {
-            let rounds = match agg {
-                Agg::Avg | Agg::Variance | Agg::Stddev | Agg::Ema(_) => true,
-                Agg::Percentile(_) | Agg::Median | Agg::P50 | Agg::P95 | Agg::P99 => true,
-                _ => false,
-            };
+            let rounds = matches!(
+                agg,
+                Agg::Avg
+                    | Agg::Variance
+                    | Agg::Stddev
+                    | Agg::Ema(_)
+                    | Agg::Percentile(_)
+                    | Agg::Median
+                    | Agg::P50
+                    | Agg::P95
+                    | Agg::P99
+            );
             !rounds && argument.as_deref().is_none_or(is_exact)
         }
         Ex::Bin(Op::Div, ..) => false,
