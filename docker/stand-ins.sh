@@ -24,7 +24,7 @@ if ! is_there debian:bookworm-slim; then
     base=$work/base
     mmdebstrap --quiet --variant=apt --include=ca-certificates \
         --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
-        --dpkgopt='path-exclude=/usr/share/locale/*' bookworm "$base" http://deb.debian.org/debian
+        --dpkgopt='path-exclude=/usr/share/locale/*' bookworm "$base"
     # What this machine trusts beside the usual, its containers trust as well.
     cp /etc/ssl/certs/ca-certificates.crt "$base/etc/ssl/certs/"
     cp /usr/local/share/ca-certificates/*.crt "$base/usr/local/share/ca-certificates/" 2> /dev/null || true

@@ -14,7 +14,7 @@ use super::watch::{Trouble, Watch};
 use super::wiring::{Inlet, Outlet, Wiring};
 use crate::exit;
 use crate::run::Failure;
-use crate::run::checkpoint::Checkpoints;
+use crate::run::checkpoint::{Checkpoints, StandardOutput};
 use crate::run::dead::DeadFile;
 use crate::run::host::{Checkpointing, RunHost, Surroundings};
 use crate::run::stop::Stop;
@@ -66,24 +66,14 @@ impl LivePipeline {
         let Beginning { checkpoints, start, position, standard } = beginning;
         let offsets: Vec<u64> = position.sources.iter().map(|source| source.offset).collect();
         let records = position.sources.iter().map(|source| source.records).collect();
-        let storing = checkpoints.clone().map(|checkpoints| Storing {
-            checkpoints,
-            output: standard,
-            files: wiring.outlets.iter().filter_map(Outlet::file).collect(),
-            sources: wiring.source_names(),
-            clients: wiring.clients(),
-        });
+        let storing = storing(&wiring, checkpoints.clone(), standard);
         let (inlet_links, outlet_links) = links(&wiring);
         let Wiring { plan, inlets, inlet_names, outlets, outlet_names: _, sending, idle, warnings } = wiring;
         let label = if terms.several { format!("{name}: ") } else { String::new() };
         warnings.iter().for_each(|warning| around.talk.say(&format!("{label}warning: {warning}")));
         let (stop, wakers) = (Arc::new(Stop::default()), Arc::new(Wakers::default()));
-        let progress = Arc::new(Progress::starting_at(start.chunk, checkpoints.as_deref()));
+        let progress = progress(start.chunk, checkpoints.as_deref());
         let incarnation = checkpoints.as_ref().map_or(u64::from(terms.forget), |checkpoints| checkpoints.incarnation);
-        if let Some(checkpoints) = &checkpoints {
-            let progress = progress.clone();
-            checkpoints.on_stored(Box::new(move |chunk| progress.stored(chunk)));
-        }
         let announce = terms.several.then(|| around.talk.clone());
         let trouble = Trouble::new((stop.clone(), around.stop.clone()), wakers.clone(), announce, label.clone());
         let trouble = Arc::new(trouble);
@@ -99,15 +89,11 @@ impl LivePipeline {
         };
         let failing: Vec<Failing> = outlets.iter().map(|_| Failing::default()).collect();
         let outlets = Arc::new(open_outlets(outlets, &failing, &watch, &reports, terms)?);
-        let gate = {
-            let (outlets, trouble) = (outlets.clone(), trouble.clone());
-            Box::new(move || trouble.has_given_up() || outlets.iter().all(OpenOutlet::has_room))
-        };
         let parts = intake::Parts {
             plan: &plan,
             progress: progress.clone(),
             wakers,
-            gate,
+            gate: gate(outlets.clone(), trouble.clone()),
             idle: &idle,
             chunk_rows: terms.chunk_rows,
             checkpoints: checkpoints.clone(),
@@ -115,10 +101,7 @@ impl LivePipeline {
             from: position,
         };
         let intake = Arc::new(LiveIntake::new(parts));
-        let of_stop = intake.clone();
-        stop.on_request(Box::new(move || of_stop.stop()));
-        let of_run = stop.clone();
-        around.stop.on_request(Box::new(move || of_run.request()));
+        stop_with(&around.stop, &stop, intake.clone());
         let on_failure = trouble.clone();
         let host = Arc::new(LiveHost::new(host::Parts {
             plan: &plan,
@@ -379,6 +362,43 @@ impl LivePipeline {
             say(format!("{leftovers} messages of subscriptions that an earlier run of {} made", self.name));
         }
     }
+}
+
+/// What a checkpoint says beside the states of the operators.
+fn storing(
+    wiring: &Wiring,
+    checkpoints: Option<Arc<Checkpoints>>,
+    output: Option<Arc<StandardOutput>>,
+) -> Option<Storing> {
+    Some(Storing {
+        checkpoints: checkpoints?,
+        output,
+        files: wiring.outlets.iter().filter_map(Outlet::file).collect(),
+        sources: wiring.source_names(),
+        clients: wiring.clients(),
+    })
+}
+
+/// Progress that hears of every checkpoint that is stored.
+fn progress(chunk: u64, checkpoints: Option<&Checkpoints>) -> Arc<Progress> {
+    let progress = Arc::new(Progress::starting_at(chunk, checkpoints));
+    if let Some(checkpoints) = checkpoints {
+        let told = progress.clone();
+        checkpoints.on_stored(Box::new(move |chunk| told.stored(chunk)));
+    }
+    progress
+}
+
+/// Ends the intake when the pipeline is to stop, and the pipeline when the run is.
+fn stop_with(of_run: &Arc<Stop>, of_pipeline: &Arc<Stop>, intake: Arc<LiveIntake>) {
+    of_pipeline.on_request(Box::new(move || intake.stop()));
+    let of_pipeline = of_pipeline.clone();
+    of_run.on_request(Box::new(move || of_pipeline.request()));
+}
+
+/// Lets input in while every outlet has room for what it causes, and once nothing goes out any more.
+fn gate(outlets: Arc<Vec<OpenOutlet>>, trouble: Arc<Trouble>) -> intake::Gate {
+    Box::new(move || trouble.has_given_up() || outlets.iter().all(OpenOutlet::has_room))
 }
 
 /// The names of the connections that come in, and of those that go out.

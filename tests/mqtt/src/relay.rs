@@ -1,6 +1,6 @@
 //! A relay before a broker that may go away: it takes leave of its client in order, which a broker that is killed does not.
 //!
-//! The C client frees a message twice when the write of it fails (its issue 1622). So the client is told by the end of the
+//! The C client frees a message twice when the write of it fails (eclipse-paho/paho.mqtt.c#1622). So the client is told by the end of the
 //! stream that the broker is gone, and what it writes until it has seen that is taken and thrown away.
 //!
 //! Invariant: a write of the client never fails before the client has seen the end of the stream.

@@ -3,6 +3,7 @@
 use crate::scene::{name, running, under_load};
 use crate::{PATIENCE, assert_exact};
 use rarog_mqtt_tests::cluster::{Cluster, Layout, group_of, wait_until};
+use rarog_mqtt_tests::rest::Rest;
 use rarog_mqtt_tests::sums::{self, expected, reading, windows};
 use rarog_mqtt_tests::{Observer, Publisher};
 use serde_json::{Value, json};
@@ -120,9 +121,10 @@ fn a_pipeline_whose_broker_is_away_is_degraded_until_it_is_back() {
         (entry["status"] == "degraded").then_some(entry)
     });
     assert!(entry.to_string().contains("mqtt_1"), "the reason is named: {entry}");
-    let metrics = cluster.coordinator(0).get("/metrics").expect("it answers").body;
-    let health = metrics.lines().find(|line| line.contains("connector_health") && line.contains("mqtt_1"));
-    assert!(health.is_none_or(|line| line.ends_with(" 0")), "{health:?}");
+    let metrics = Rest::at(cluster.workers[0].port).get("/metrics").expect("it answers").body;
+    let is_its = |line: &&str| line.starts_with("varpulis_connector_health{") && line.contains("mqtt_1");
+    let health: Vec<&str> = metrics.lines().filter(is_its).collect();
+    assert!(!health.is_empty() && health.iter().all(|line| line.ends_with(" 0")), "{health:?}");
     cluster.broker.launch();
     cluster.wait_placed(0, &name(1), "", PATIENCE);
     load.publish(200, &[1]);
